@@ -17,6 +17,8 @@ from jinja2 import pass_context
 from jinja2.ext import Extension
 from markupsafe import Markup, escape
 
+from wxbot.plurals import counted
+
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
 _PIECE = re.compile(r"\{#.*?#\}|\{%.*?%\}|(\{\{-?)(.*?)(-?\}\})|<(/?)(\w+)|>", re.DOTALL)
 _PLAIN = ("script", "style", "title", "textarea", "option")
@@ -75,7 +77,8 @@ class Sentences(Domain):
 
     def gettext(self, string: str, **variables: Any) -> str:
         """The sentence in the reader's language."""
-        return str(super().gettext(string, **_in_sentence_all(variables)))
+        said = str(self.get_translations().ugettext(string))
+        return counted(said, variables) % _in_sentence_all(variables) if variables else said
 
     def get_translations(self) -> NullTranslations:
         """The catalogue of the reader's language, found once in a request: a page asks for a hundred sentences."""
@@ -92,7 +95,7 @@ def isolating(sentences: Sentences) -> Callable[..., Any]:
 
     @pass_context
     def said_apart(context: Any, string: str, **variables: Any) -> Any:
-        said = sentences.get_translations().ugettext(string)
+        said = counted(sentences.get_translations().ugettext(string), variables)
         if context.eval_ctx.autoescape:
             said = Markup(said)  # noqa: S704 - a sentence of ours, as in Jinja's own; what is put into it is escaped
         return said % _in_sentence_all(variables)

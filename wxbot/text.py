@@ -8,6 +8,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from wxbot.clock import SHANGHAI
+from wxbot.plurals import counted
+
+
+def filled(sentence: str, **values: object) -> str:
+    """A sentence with its places filled, and the words that go with its counts. Raises KeyError for a place without a value."""
+    return counted(sentence, values).format(**values)
 
 
 class Text(NamedTuple):
@@ -22,7 +28,7 @@ class Text(NamedTuple):
 
     def format(self, **values: object) -> "Text":
         """The sentence with its places filled, in both languages."""
-        return Text(self.zh.format(**values), self.en.format(**values))
+        return Text(filled(self.zh, **values), filled(self.en, **values))
 
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
@@ -61,7 +67,7 @@ class Phrases:
         self.language = language
 
     def __call__(self, name: str, **values: object) -> str:
-        return self.table[name].within(self.language).format(**values)
+        return filled(self.table[name].within(self.language), **values)
 
     def __getattr__(self, name: str) -> str:
         try:

@@ -86,6 +86,13 @@ def test_less_is_drawn_as_long_as_that_helps_a_slow_machine(screen: Screen) -> N
     assert pace((5000, 100)) == [0]  # the page was away
 
 
+def test_a_count_of_one_has_its_word(screen: Screen) -> None:
+    fill = "async ([said, values]) => (await import('/static/hall/dom.js')).fill(said, values)"
+    said = "{n} {n:person is|people are} here, {m}"
+    assert screen.page.evaluate(fill, [said, {"n": 1}]) == "1 person is here, {m}"
+    assert screen.page.evaluate(fill, [said, {"n": 21, "m": "{n:a|b}"}]) == "21 people are here, {n:a|b}"
+
+
 @pytest.mark.proof
 def test_what_moves_is_bounded_and_each_of_its_points_is_one_of_the_screens_and_at_4k_exactly_four(
     screen: Screen,

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from flask import Flask, render_template_string
+from flask_babel import gettext
 
-from wxbot.staff.console import TRANSLATIONS
+from wxbot.staff.console import LANGUAGE_COOKIE, TRANSLATIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EN = TRANSLATIONS / "en" / "LC_MESSAGES"
@@ -38,6 +40,25 @@ def test_no_sentence_is_kept_that_nobody_says() -> None:
     trees = [ast.parse(module) for module in modules if any(str(said)[:9].partition('"')[0] in module for said in rare)]
     texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert [said for said in rare if said not in texts] == []
+
+
+def test_a_count_of_one_has_its_word_in_pages_and_messages(console_app: Flask) -> None:
+    with console_app.test_request_context("/admin/", headers={"Cookie": f"{LANGUAGE_COOKIE}=en"}):
+        page = "{{ _('已签到 %(n)s 人', n=n|num) }}"
+        assert [render_template_string(page, n=n) for n in (1, 2, 1001)] == [
+            "1 person has signed in",
+            "2 people have signed in",
+            "1,001 people have signed in",
+        ]
+        assert gettext("已撤销 %(count)s 个决定。", count=1) == "1 decision was taken back."
+
+
+def test_each_word_that_goes_with_a_count_goes_with_one_that_is_given() -> None:
+    with (EN / "messages.po").open("rb") as file:
+        english = [(str(message.id), str(message.string)) for message in read_po(file) if message.id]
+    counted = [(said, name) for said, text in english for name in re.findall(r"\{(\w+):[^{}]*\|[^{}]*\}", text)]
+    assert len(counted) > 60
+    assert [(said, name) for said, name in counted if f"%({name})" not in said] == []
 
 
 def test_the_compiled_catalogue_is_the_written_one() -> None:

@@ -22,7 +22,7 @@ SENTENCES: dict[str, Text] = {
     ),
     "lost_worker": Text(
         "{silent} 个后台任务进程失去消息，还有 {alive} 个在工作。请查看那台机器：{hosts}。",
-        "{silent} workers fell silent, {alive} still work. Look at the machine: {hosts}.",
+        "{silent} {silent:worker|workers} fell silent, {alive} still {alive:works|work}. Look at the machine: {hosts}.",
     ),
     "balance_low": Text(
         "商户余额约 {yuan} 元，低于设定的 {least} 元（{source}）。请到商户平台充值。",
@@ -37,16 +37,16 @@ SENTENCES: dict[str, Text] = {
     "balance_told": Text("微信支付 {at} 的答复", "as WeChat Pay told at {at}"),
     "manual": Text(
         "{n} 笔订单等待人工处理：微信的应答说不清结果。请财务查看证据，两人确认。",
-        "{n} orders need a person: WeChat's answers do not settle them. A cashier looks at the evidence, a second one confirms.",
+        "{n} {n:order needs|orders need} a person: WeChat's answers do not settle {n:it|them}. A cashier looks at the evidence, a second one confirms.",
     ),
     "stuck": Text(
         "{n} 笔订单超过一小时没有结果。钱没有丢，也不会重复付；请看微信支付是否正常，不要另外补发。",
-        "{n} orders have had no answer for over an hour. The money is neither lost nor paid twice; see whether WeChat Pay works, and "
+        "{n} {n:order has|orders have} had no answer for over an hour. The money is neither lost nor paid twice; see whether WeChat Pay works, and "
         "pay nobody again by hand.",
     ),
     "certificate": Text(
         "证书 {file} 将于 {day} 到期（还有 {days} 天）。到期后无法付款，请提前更换。",
-        "The certificate {file} ends on {day} (in {days} days). Nothing can be paid afterwards: replace it before.",
+        "The certificate {file} ends on {day} (in {days} {days:day|days}). Nothing can be paid afterwards: replace it before.",
     ),
     "certificate_over": Text(
         "证书 {file} 已于 {day} 到期，无法付款。请立即更换并重启。",
@@ -62,7 +62,7 @@ SENTENCES: dict[str, Text] = {
     ),
     "low_campaign": Text(
         "活动 #{id} 的奖品只剩 {left} / {stock}，离结束还早。可以在活动页加奖品，或提前结束。",
-        "Campaign #{id} has {left} of {stock} prizes left long before its end. Add some on its page, or end it early.",
+        "Campaign #{id} has {left} of {stock} {stock:prize|prizes} left long before its end. Add some on its page, or end it early.",
     ),
     "test": Text(
         "这是一条测试消息：报警可以送达这里。",

@@ -44,7 +44,7 @@ WORDS: dict[str, Text] = {
         "Anyone who enters by shaking on site. No following, sharing or inviting.",
     ),
     "prizes": Text("红包", "Packets"),
-    "prizes_text": Text("共 {count} 个，合计 {yuan} 元。", "{count} packets, {yuan} yuan in all."),
+    "prizes_text": Text("共 {count} 个，合计 {yuan} 元。", "{count} {count:packet|packets}, {yuan} yuan in all."),
     "odds": Text("抽取方式", "How it is drawn"),
     "odds_all": Text(
         "有红包时先到先得；抽到哪一个由微信随机决定。",
@@ -56,7 +56,7 @@ WORDS: dict[str, Text] = {
     ),
     "tries": Text(
         "每人最多抽 {total} 次，每天最多 {daily} 次；每人最多得到 1 个红包。",
-        "At most {total} tries per person, {daily} a day; one packet per person.",
+        "At most {total} {total:try|tries} per person, {daily} a day; one packet per person.",
     ),
     "payment": Text("到账与过期", "Payment"),
     "payment_text": Text(

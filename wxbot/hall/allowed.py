@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from wxbot.hall.evening import Evening, LogEvent, Phase, Selected, numbers_of
 from wxbot.hall.log import Kind, LineBody, is_body
+from wxbot.plurals import plural
 from wxbot.text import Refusal, Text
 
 NUMBERS_HELD_UP = 3
@@ -171,7 +172,7 @@ def _armed(evening: Evening, body: LineBody) -> None:
         raise _no("prize", "没有这个奖项", "There is no such prize")
     left = evening.open_slots(body["prize"])
     if body["k"] > left:
-        raise _no("slots", f"这个奖项只剩 {left} 个名额", f"This prize has {left} open slots")
+        raise _no("slots", f"这个奖项只剩 {left} 个名额", f"This prize has {left} open {plural(left, 'slot', 'slots')}")
 
 
 def _selected(evening: Evening, body: LineBody, *phases: Phase) -> Selected:

@@ -20,6 +20,7 @@ from wxbot.db import changed
 from wxbot.hall.invited import key_of, name_of
 from wxbot.hall.models import Guest, Hall, Invited
 from wxbot.hall.names import NAME_CHARS
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.sheets import ROWS_NAMED, CellFault, Column, Sheet, SheetRow
 from wxbot.text import Refusal, Text
@@ -161,7 +162,10 @@ def _notes(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterable[Text | None]:
     empty = sorted(set(range(2, max(read, default=1))) - set(read))
     if empty:
         rows = _named(empty)
-        yield Text(f"中间有 {len(empty)} 个空行：第 {rows} 行", f"{len(empty)} rows between are empty: {rows}")
+        yield Text(
+            f"中间有 {len(empty)} 个空行：第 {rows} 行",
+            f"{len(empty)} {plural(len(empty), 'row between is', 'rows between are')} empty: {rows}",
+        )
     taken = [line for line in lines if line.fate != "bad"]
     yield _shared(taken)
     yield _lost_zeros(taken)
@@ -197,7 +201,7 @@ def _lost_zeros(lines: Sequence[InvitedLine]) -> Text | None:
     named = _named(short)
     return Text(
         f"有 {len(short)} 行的编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写：第 {named} 行",
-        f"{len(short)} numbers have fewer than {usual} digits and may have lost zeros in front; make the column text: rows {named}",
+        f"{len(short)} {plural(len(short), 'number has', 'numbers have')} fewer than {usual} digits and may have lost zeros in front; make the column text: rows {named}",
     )
 
 

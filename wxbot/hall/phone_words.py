@@ -112,11 +112,11 @@ WORDS: dict[str, Text] = {
     "no_roster": Text("名单还没有冻结。", "No roster is frozen yet."),
     "roster_now": Text(
         "现在的名单是第 {version} 版，共 {count} 人，指纹：",
-        "The roster is version {version} of {count} people; its hash:",
+        "The roster is version {version} of {count} {count:person|people}; its hash:",
     ),
     "proven": Text(
         "第 {version} 版名单（共 {count} 人）第 {no} 号是你，指纹相符。",
-        "No {no} in roster {version} ({count} people) is you; the hash fits.",
+        "No {no} in roster {version} ({count} {count:person|people}) is you; the hash fits.",
     ),
     "not_in": Text(
         "第 {version} 版名单冻结时还没有你，下一版会有。",
@@ -125,7 +125,7 @@ WORDS: dict[str, Text] = {
     "unproven": Text("对不上！请告诉主持人。", "It does not fit! Please tell the host."),
     "roster_file": Text("下载名单", "Download the roster"),
     "game_soon": Text("马上开始", "About to begin"),
-    "game_left": Text("还剩 {n} 秒", "{n} seconds left"),
+    "game_left": Text("还剩 {n} 秒", "{n} {n:second|seconds} left"),
     "game_over": Text("时间到", "Time is up"),
     "rain": Text("红包雨", "Red-packet rain"),
     "rain_text": Text(

@@ -18,6 +18,7 @@ from wxbot.hall import journal, rosters, selection, unjudged
 from wxbot.hall.evening import Evening
 from wxbot.hall.models import SELECTION_NEXT, Game, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
 from wxbot.instant.models import Prize
+from wxbot.plurals import plural
 from wxbot.text import Refusal, Text
 from wxbot.transitions import moved_on, moving
 from wxbot.vault import Vault
@@ -111,7 +112,7 @@ def _pool(evening: Evening, roster: Roster, ordinal: int, k: int) -> list[int]:
     if not 1 <= k <= left:
         zh, en = (
             f"这个奖项还剩 {left} 个名额，请输入 1 至 {left}",
-            f"This prize has {left} open slots: select 1 to {left}",
+            f"This prize has {left} open {plural(left, 'slot', 'slots')}: select 1 to {left}",
         )
         raise Refusal("slots", Text(zh, en) if left else Text("这个奖项已经抽完", "Nothing of this prize is left"), "k")
     pool = evening.pool(rosters.lines_of(roster), ordinal)
@@ -120,7 +121,7 @@ def _pool(evening: Evening, roster: Roster, ordinal: int, k: int) -> list[int]:
             "pool",
             Text(
                 f"名单里能中这个奖的只有 {len(pool)} 人，少于 {k} 人；请减少人数，或让更多人签到后重新冻结",
-                f"Only {len(pool)} people of the roster may win this, fewer than {k}: select fewer, or let more sign in and freeze again",
+                f"Only {len(pool)} {plural(len(pool), 'person', 'people')} of the roster may win this, fewer than {k}: select fewer, or let more sign in and freeze again",
             ),
             "k",
         )

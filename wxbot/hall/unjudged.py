@@ -16,6 +16,7 @@ from wxbot.instant import awards
 from wxbot.instant.models import InstantTerms, Prize
 from wxbot.orders.channels import CHANNELS
 from wxbot.orders.found import HAS_MONEY, UNJUDGED, FoundOrder, carries
+from wxbot.plurals import plural
 from wxbot.text import Refusal, Text
 
 
@@ -76,7 +77,7 @@ def require_judged(session: Session, hall: Hall, evening: Evening) -> None:
             "unjudged",
             Text(
                 f"恢复以前付出的 {n} 笔钱财务还没有认定，其中可能有这场的奖品：现在抽，已经得过奖的人可能再中一次。请等财务认定完；不等就勾选“不等认定”再锁定",
-                f"{n} payments of before the restore are not judged yet and may be prizes of this hall: who has one may win again. "
+                f"{n} {plural(n, 'payment', 'payments')} of before the restore {plural(n, 'is', 'are')} not judged yet and may be {plural(n, 'a prize', 'prizes')} of this hall: who has one may win again. "
                 "Wait for the cashiers, or tick “do not wait” and fix it again",
             ),
         )

@@ -16,6 +16,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.instant.models import Prize, PrizeCode
 from wxbot.instant.terms import lay
+from wxbot.plurals import plural
 from wxbot.settings import Settings
 from wxbot.sheets import Column
 from wxbot.text import Refusal, Text, fault
@@ -81,7 +82,7 @@ def lacking(session: Session, _settings: Settings, values: Values, campaign_id: 
         n = prize["stock"] - have.get(ordinal, 0)
         if prize["kind"] == "code" and n > 0:
             zh = f"第 {ordinal} 个奖品还缺 {n:,} 个卡密：保存后在活动页点“卡密”导入，补齐前活动不会启动"
-            en = f"Prize {ordinal} lacks {n:,} codes: save, then import them on the campaign's page; it does not start before"
+            en = f"Prize {ordinal} lacks {n:,} {plural(n, 'code', 'codes')}: save, then import them on the campaign's page; it does not start before"
             yield fault("prizes", zh, en)
 
 
@@ -122,7 +123,10 @@ def read_in(
         missing = max(0, prize.stock - before)
         raise Refusal(
             "stock",
-            Text(f"只缺 {missing:,} 个卡密，不能多导", f"Only {missing:,} codes are missing; no more can be added"),
+            Text(
+                f"只缺 {missing:,} 个卡密，不能多导",
+                f"Only {missing:,} {plural(missing, 'code is', 'codes are')} missing; no more can be added",
+            ),
         )
     _write(session, vault, campaign_id, prize.id, fresh)
     report.added, report.in_all = len(fresh), before + len(fresh)

@@ -18,7 +18,7 @@ from wxbot.money import yuan
 from wxbot.payouts.models import COLLECT, Payout
 from wxbot.people import notices
 from wxbot.runtime import Runtime
-from wxbot.text import Text, moment_text
+from wxbot.text import Text, filled, moment_text
 
 KIND = "award_soon"
 """Kind of the notice."""
@@ -110,4 +110,4 @@ def _words(won: Sequence[tuple[Award, str]]) -> Text:
     in_all = yuan(sum(award.amount_fen for award, _ in won))
     values = {"n": len(won), "yuan": in_all, "name": won[0][1]}
     words = ONE if len(won) == 1 else SEVERAL
-    return Text(words.zh.format(at=at.zh, **values), words.en.format(at=at.en, **values))
+    return Text(filled(words.zh, at=at.zh, **values), filled(words.en, at=at.en, **values))

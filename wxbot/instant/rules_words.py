@@ -19,10 +19,11 @@ WORDS: dict[str, Text] = {
     "seed": Text("随机种子", "Seed"),
     "all_true": Text(
         "服务器刚刚用公开的种子和公布的规则重算了全部 {draws} 次抽奖，其中 {wins} 次中奖，结果全部相符。",
-        "The server has recomputed all {draws} draws, {wins} of them won, from the seed and the published rules: every one agrees.",
+        "The server has recomputed all {draws} {draws:draw|draws}, {wins} of them won, from the seed and the published rules: every one agrees.",
     ),
     "differs": Text(
-        "重算后有 {count} 处不符，请联系主办方。", "{count} things do not agree. Please ask the organiser."
+        "重算后有 {count} 处不符，请联系主办方。",
+        "{count} {count:thing does|things do} not agree. Please ask the organiser.",
     ),
     "differs_at": Text("第 {k} 次抽奖：{what}", "Draw {k}: {what}"),
     "too_many": Text(

@@ -23,6 +23,7 @@ from wxbot.instant.models import Award, InstantTerms, Prize
 from wxbot.instant.stock import opened
 from wxbot.instant.terms import lay
 from wxbot.logs import get_logger
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal, Text
 from wxbot.transitions import move
@@ -75,7 +76,10 @@ def uncovered(session: Session, campaign: Campaign, prizes: Sequence[Prize]) -> 
     for prize in prizes:
         if prize.kind == "code" and codes.get(prize.ordinal, 0) < prize.stock:
             missing = prize.stock - codes.get(prize.ordinal, 0)
-            zh, en = f"奖品“{prize.name}”还缺 {missing} 个卡密", f"the prize “{prize.name}” lacks {missing} codes"
+            zh, en = (
+                f"奖品“{prize.name}”还缺 {missing} 个卡密",
+                f"the prize “{prize.name}” lacks {missing} {plural(missing, 'code', 'codes')}",
+            )
             return Refusal("codes", Text(zh, en))
     return None
 

@@ -70,47 +70,47 @@ WORDS: dict[str, Text] = {
     NOT_OURS: Text(
         "资金账单有 {n} 笔流水（共 {yuan} 元）不属于 wxbot 的任何订单：有人绕过 wxbot 使用了这个商户号，或旧数据丢失后微信仍记得。"
         "请在商户平台按日期和单号查明；如果是恢复备份之后出现的，先停止付款：wxbot payout stop。",
-        "{n} lines of the fund bill ({yuan} yuan) belong to no order of wxbot: somebody used the merchant's account beside it, or "
+        "{n} {n:line|lines} of the fund bill ({yuan} yuan) {n:belongs|belong} to no order of wxbot: somebody used the merchant's account beside it, or "
         "WeChat remembers what our data lost. Look them up in the merchant's console; if they came after a backup was restored, "
         "stop payments first: wxbot payout stop.",
     ),
     NEVER_PAID: Text(
         "{n} 笔订单（共 {yuan} 元）我方记为已付，但那几天的资金账单里没有这笔支出。请用 wxbot order ask 再问微信，"
         "并在商户平台核对；核实之前不要补发。",
-        "{n} orders ({yuan} yuan) are booked as paid, but the fund bills of their days hold no such payment. Ask WeChat again "
+        "{n} {n:order|orders} ({yuan} yuan) {n:is|are} booked as paid, but the fund bills of their days hold no such payment. Ask WeChat again "
         "(wxbot order show, wxbot order ask), compare with the merchant's console, and pay nobody again before that.",
     ),
     NEVER_RETURNED: Text(
         "{n} 笔订单（共 {yuan} 元）我方记为已退回，但资金账单里没有退款。请在商户平台核对余额和退款记录，核实之前不要补发。",
-        "{n} orders ({yuan} yuan) are booked as returned, but no fund bill holds the money coming back. Compare with the "
+        "{n} {n:order|orders} ({yuan} yuan) {n:is|are} booked as returned, but no fund bill holds the money coming back. Compare with the "
         "merchant's console, and pay nobody again before that.",
     ),
     "amount_differs": Text(
         "{n} 笔流水的金额与订单不同（账单共 {yuan} 元）。请停止付款，核对订单详情里微信的原始应答。",
-        "{n} lines have another amount than their order ({yuan} yuan in the bill). Stop payments and compare WeChat's raw answers "
+        "{n} {n:line has|lines have} another amount than {n:its|their} order ({yuan} yuan in the bill). Stop payments and compare WeChat's raw answers "
         "on the order's page.",
     ),
     "paid_twice": Text(
         "{n} 笔订单被付了两次（多出 {yuan} 元）。请立即停止付款（wxbot payout stop），保留日志和数据库副本，再联系微信支付。",
-        "{n} orders were paid twice ({yuan} yuan too much). Stop payments now (wxbot payout stop), keep the log and a copy of the "
+        "{n} {n:order|orders} {n:was|were} paid twice ({yuan} yuan too much). Stop payments now (wxbot payout stop), keep the log and a copy of the "
         "database, then ask WeChat Pay.",
     ),
     "returned_twice": Text(
         "{n} 笔订单退回了两次（共 {yuan} 元）。请在商户平台核对，并联系微信支付。",
-        "{n} orders came back twice ({yuan} yuan). Compare with the merchant's console and ask WeChat Pay.",
+        "{n} {n:order|orders} came back twice ({yuan} yuan). Compare with the merchant's console and ask WeChat Pay.",
     ),
     "paid_but_booked": Text(
         "{n} 笔订单（共 {yuan} 元）微信已付，我方却记为未付或失败。请停止付款，不要补发，核对订单详情。",
-        "{n} orders ({yuan} yuan) were paid by WeChat and are booked as unpaid or failed. Stop payments, pay nobody again, look at "
+        "{n} {n:order|orders} ({yuan} yuan) {n:was|were} paid by WeChat and {n:is|are} booked as unpaid or failed. Stop payments, pay nobody again, look at "
         "the orders.",
     ),
     "returned_but_booked": Text(
         "{n} 笔订单（共 {yuan} 元）微信已退回，我方却记为别的结果。请核对订单详情，由两位财务更正。",
-        "{n} orders ({yuan} yuan) came back from WeChat and are booked otherwise. Look at the orders; two cashiers settle them.",
+        "{n} {n:order|orders} ({yuan} yuan) came back from WeChat and {n:is|are} booked otherwise. Look at the orders; two cashiers settle them.",
     ),
     "unread": Text(
         "{n} 天的资金账单还没有读到（{days}）：没有账单就没有核对。看日志里的 bill_missing 或 bill_unreadable，并在商户平台确认已开通账单下载。",
-        "The fund bills of {n} days were not read ({days}): without them nothing is compared. See bill_missing or bill_unreadable in "
+        "The fund {n:bill|bills} of {n} {n:day was|days were} not read ({days}): without them nothing is compared. See bill_missing or bill_unreadable in "
         "the log, and that the merchant may download bills.",
     ),
 }

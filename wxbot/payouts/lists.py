@@ -20,6 +20,7 @@ from wxbot.payouts.create import TEXTS
 from wxbot.payouts.list_read import Candidate
 from wxbot.payouts.models import LIST_NEXT, ListRow, PayList, Programme
 from wxbot.people import phones, trust
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.sheets import plain_name
@@ -228,7 +229,7 @@ def submit(session: Session, list_id: int, *, is_partial_meant: bool = False) ->
             "partial",
             Text(
                 f"有 {faulty} 行不会付款，请先确认跳过它们，或改好文件重新上传",
-                f"{faulty} rows will not be paid; say that they shall be left out, or mend the file and upload it again",
+                f"{faulty} {plural(faulty, 'row', 'rows')} will not be paid; say that they shall be left out, or mend the file and upload it again",
             ),
         )
     _open_programme(session, pay_list)

@@ -1,12 +1,12 @@
 """What a person is told about binding a phone, in Chinese and English; the chat and the page say the same."""
 
-from wxbot.text import Text
+from wxbot.text import Text, filled
 
 SENTENCES: dict[str, Text] = {
     # after asking for a code
     "sent": Text(
         "验证码已发送到 {phone}，{minutes} 分钟内有效。没收到的话，请确认号码是不是登记在册的那一个。",
-        "A code is on its way to {phone}; it works for {minutes} minutes. Nothing comes? Check that this is the number on the list.",
+        "A code is on its way to {phone}; it works for {minutes} {minutes:minute|minutes}. Nothing comes? Check that this is the number on the list.",
     ),
     "bad_phone": Text(
         "请填写 11 位的中国大陆手机号，例如 13800138000。",
@@ -38,7 +38,7 @@ SENTENCES: dict[str, Text] = {
         "The number was changed: press “send code” and the message goes to the new one.",
     ),
     "malformed": Text("请输入短信里的 6 位数字。", "Please type the 6 digits of the text message."),
-    "wrong": Text("验证码不对，还可以试 {left} 次。", "That is not the code; {left} tries are left."),
+    "wrong": Text("验证码不对，还可以试 {left} 次。", "That is not the code; {left} {left:try is|tries are} left."),
     "spent": Text(
         "输错太多次，这个验证码作废了，请重新获取。", "Too many wrong tries: this code is void. Please ask for another."
     ),
@@ -100,7 +100,7 @@ PAGE: dict[str, Text] = {
 
 def say(name: str, language: str = "zh", **values: object) -> str:
     """A sentence in one language."""
-    return (SENTENCES.get(name) or PAGE[name]).within(language).format(**values)
+    return filled((SENTENCES.get(name) or PAGE[name]).within(language), **values)
 
 
 def span(seconds: int, language: str = "zh") -> str:

@@ -9,6 +9,7 @@ from wxbot.campaigns.mechanic import ForecastPart, Values
 from wxbot.campaigns.split import total_fen
 from wxbot.daily import DAY_MINUTES, DailyHours
 from wxbot.money import yuan
+from wxbot.plurals import plural
 from wxbot.settings import Settings
 from wxbot.text import Text
 from wxbot.wechat import limits
@@ -114,7 +115,7 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Text]:
         notes.append(
             Text(
                 f"微信每天最多 {per_day:,} 个，备货需要 {made.order_days} 天，请尽早启动",
-                f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} days, so launch early",
+                f"WeChat takes {per_day:,} packets a day: ordering needs {made.order_days} {plural(made.order_days, 'day', 'days')}, so launch early",
             )
         )
     if made.is_refilled:
@@ -144,7 +145,7 @@ def _notes(made: Forecast, people: int, per_day: int) -> list[Text]:
         notes.append(
             Text(
                 f"按预计人数，大约有 {unused:,} 个红包没人抽到，会退回商户账户",
-                f"With that many people about {unused:,} packets are not drawn; their money comes back",
+                f"With that many people about {unused:,} {plural(unused, 'packet is', 'packets are')} not drawn; {plural(unused, 'its', 'their')} money comes back",
             )
         )
     return notes

@@ -33,7 +33,7 @@ WORDS: dict[str, Text] = {
     "remove": Text("删除", "Remove"),
     "failed_some": Text(
         "有 {n} 张照片没传上去，原因写在照片旁：能重试的点“重试”，其余的请删掉再提交。",
-        "{n} photos did not get through; each says why. Retry where that is offered, remove the others, then hand in.",
+        "{n} {n:photo|photos} did not get through; each says why. Retry where that is offered, remove the others, then hand in.",
     ),
     "too_big": photos.FAULTS["too_big"],
     "choose_photo": Text("请先添加照片。", "Please add a photo first."),

@@ -72,7 +72,7 @@ SUBMITTED = Text("已收到 {n} 张照片，审核后通知您。", "Received: {
 LATE_PHOTO = Text("这张也收到了，已放进刚才提交的凭证。", "This photo was added to what you have just submitted.")
 SUBMITTED_LATE = Text(
     "您没有回复「完成」，我们已替您提交刚才的 {n} 张照片，审核后通知您。",
-    "Your {n} photos were submitted for you. We will tell you once they are reviewed.",
+    "Your {n} {n:photo was|photos were} submitted for you. We will tell you once {n:it is|they are} reviewed.",
 )
 
 NO_PACKETS = Text("您还没有红包。", "No red packets yet.")

@@ -30,7 +30,11 @@ export function clockTime(unix, now = Date.now()) {
   return day === today ? time : `${day.replace('/', '-')} ${time}`;
 }
 
-/** A sentence with its places filled: fill('第 {n} 位', {n: 3}). */
+/** A sentence with its places filled: fill('第 {n} 位', {n: 3}); in `{n:person|people}` with the word that goes with a count (wxbot/text.py). */
 export function fill(sentence, values) {
-  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  return sentence.replace(/\{(\w+)(?::([^|{}]*)\|([^{}]*))?\}/g, (whole, name, one, many) => {
+    if (!(name in values)) { return whole; }
+    if (many === undefined) { return String(values[name]); }
+    return String(values[name]) === '1' ? one : many;
+  });
 }
