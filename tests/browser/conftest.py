@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from tests.conftest import Cast, Person
 from tests.servers import SimulatedWeChat
 from tests.sites import site_at
+from tests.staff.consoles import Browser
 from wxbot.runtime import Runtime
+from wxbot.staff.console import cookie_name
 
 
 @pytest.fixture
@@ -47,3 +50,12 @@ def hold(page: Any, person: Person) -> None:
     page.context.add_cookies(
         [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
     )
+
+
+def enter(page: Any, app: Flask, login: str) -> None:
+    """The page's browser is this colleague's, who has signed in; the form itself is filled in by tests of replies, vouchers and halls."""
+    with app.app_context():
+        cookie = Browser(app, login).client.get_cookie(cookie_name(), domain="127.0.0.1")
+    assert cookie
+    page.context.clear_cookies()
+    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])

@@ -11,12 +11,13 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from tests.browser.axe import serious, too_small
+from tests.browser.conftest import enter
 from tests.draws.stage import WECHAT
 from tests.instant.stage import approved, set_wheel
 from tests.payouts.desk import Desk, csv_file, desk_on, openid
 from tests.payouts.test_programmes import FORM
 from tests.servers import LoopbackServer
-from tests.staff.consoles import NOON, PASSWORD, PEOPLE, seed_story
+from tests.staff.consoles import NOON, PEOPLE, seed_story
 from tests.vouchers.stage import GUI, HONG, MING, Stage, lay_stage
 from wxbot import oauth
 from wxbot.campaigns.models import Campaign
@@ -40,12 +41,7 @@ class House:
         return self.desk.app
 
     def sign_in(self, page: Any, login: str) -> None:
-        page.context.clear_cookies()
-        page.goto(f"{self.base}/admin/sign-in")
-        page.fill("#login", f"{login}.test")
-        page.fill("#password", PASSWORD)
-        page.click(".door-card .btn-primary")
-        page.wait_for_url(lambda url: "sign-in" not in url)
+        enter(page, self.app, login)
 
     def be(self, page: Any, person: str) -> None:
         """Sign a person in, as WeChat would have."""

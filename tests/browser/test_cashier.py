@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.browser.conftest import enter
 from tests.payouts.desk import Desk, desk_on, openid
 from tests.servers import LoopbackServer
-from tests.staff.consoles import PASSWORD
 from wxbot.orders.models import Order
 from wxbot.payouts.place_orders import order_due
 
@@ -28,21 +28,12 @@ def desk(sqlite_url: str, redis_url: str, tmp_path: Path) -> Iterator[tuple[Desk
         yield made, f"{server.url}/admin"
 
 
-def sign_in(page: Any, base: str, login: str) -> None:
-    page.context.clear_cookies()
-    page.goto(f"{base}/sign-in")
-    page.fill("#login", f"{login}.test")
-    page.fill("#password", PASSWORD)
-    page.click(".door-card .btn-primary")
-    page.wait_for_url(lambda url: "sign-in" not in url)
-
-
 def test_a_day_at_the_cashiers_desk(desk: tuple[Desk, str], page: Any) -> None:
     made, base = desk
     made.know(1, "张三<script>alert(1)</script>")
     made.know(2, "张四")
     made.fund()
-    sign_in(page, base, "wang")
+    enter(page, made.app, "wang")
     page.goto(f"{base}/payouts/new")
     page.locator("#who").press_sequentially("张")
     page.locator("label.found").nth(1).wait_for()
@@ -69,7 +60,7 @@ def test_a_day_at_the_cashiers_desk(desk: tuple[Desk, str], page: Any) -> None:
     page.locator("textarea[name=evidence]").fill("资金账单 2026-03-15 流水 4200001 已支出 8.80 元")
     page.get_by_text("提交处理意见").click()
     page.wait_for_selector(".mark-open")
-    sign_in(page, base, "zhou")
+    enter(page, made.app, "zhou")
     page.goto(f"{base}/people-search?q={openid(1)}")
     assert "同一单号使用了不同的参数" in page.locator(".why-said").inner_text()
     page.locator(".story a", has_text="登记付款").click()

@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 
 from tests.browser.axe import serious
+from tests.browser.conftest import enter
 from tests.instant.stage import approved
 from tests.servers import LoopbackServer
-from tests.staff.consoles import NOON, PASSWORD, console, seed_story
+from tests.staff.consoles import NOON, console, seed_story
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.trouble import write_trouble
@@ -28,11 +29,7 @@ class Served:
         self.app, self.base = app, base
 
     def sign_in(self, page: Any, login: str) -> None:
-        page.goto(f"{self.base}/sign-in")
-        page.fill("#login", f"{login}.test")
-        page.fill("#password", PASSWORD)
-        page.click(".door-card .btn-primary")
-        page.wait_for_url(lambda url: "sign-in" not in url)
+        enter(page, self.app, login)
 
     def sign_out(self, page: Any) -> None:
         page.context.clear_cookies()
