@@ -74,7 +74,7 @@ class NearStage(Stage):
         self._is_over = threading.Event()
         self._worker = threading.Thread(target=self._work)
         self._worker.start()
-        self._spawn("watched", ["-c", "import os, time; print('I am', os.getpid(), flush=True); time.sleep(600)"])
+        self._spawn("watched", ["-ISc", "import os, time; print('I am', os.getpid(), flush=True); time.sleep(600)"])
 
     def _work(self) -> None:
         while not self._is_over.wait(0.8):
@@ -148,6 +148,13 @@ def look_around(simulator: SimulatedWeChat, is_over: threading.Event) -> None:
     until(lambda: len(busy()) == 2 or is_over.is_set(), "the demo is open", pause_s=0.1)
     simulator.advance(5)  # the campaigns begin
     until(lambda: not busy() or is_over.is_set(), "everybody has come", pause_s=0.2)
+
+    def are_guests_here() -> bool:
+        states = simulator.control("GET", "hall")["states"]
+        return {state: count for state, count in states.items() if count} == {"here": visitors.HALL_GUESTS}
+
+    until(lambda: are_guests_here() or is_over.is_set(), "guests are in the hall", pause_s=0.1)
+    assert len(simulator.control("POST", "hall/wall")["phones"]) == visitors.HALL_GUESTS
 
 
 def all_of(database: Database, query: Any) -> list[Any]:

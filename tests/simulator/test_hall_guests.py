@@ -23,8 +23,6 @@ from tests.live.stage import LiveServer
 from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.sites import site_at
 from tests.waiting import until
-from wxbot.demo import visitors
-from wxbot.demo.actors import World
 from wxbot.hall import games, told
 from wxbot.hall.models import Invited, RaceCount, RainHit
 from wxbot.private_servers import free_port
@@ -84,17 +82,6 @@ def test_guests_sign_in_at_the_door_and_by_the_screen(wechat: SimulatedWeChat, s
     rows = hall.guests()
     assert {row.name for row in rows} == {guest["nickname"] for guest in seen}
     assert {row.group for row in rows} == {"红队", "蓝队"}
-
-
-def test_the_guests_of_a_new_demo_play_along_like_those_whom_a_visitor_sends(
-    wechat: SimulatedWeChat, site: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(visitors, "HALL_GUESTS", 5)
-    hall = hall_at(site)
-    visitors.fill_hall(site.settings.public_url, World(wechat.base), door(site, hall), WORD, lambda: True)
-    until(lambda: states(wechat) == {"here": 5}, "five guests have signed in")
-    assert len(hall.guests()) == 5
-    assert len(wechat.control("POST", "hall/wall")["phones"]) == 5
 
 
 def test_invited_guests_come_with_their_row_of_the_list(wechat: SimulatedWeChat, site: Runtime) -> None:
