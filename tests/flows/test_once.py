@@ -63,7 +63,7 @@ vars(story).update(sizes["story"])
 vars(payouts_story).update(sizes["payouts_story"])
 vars(wheel_story).update(sizes["wheel_story"])
 vars(hall_story).update(sizes["hall_story"])
-main()
+cli()
 """
 
 

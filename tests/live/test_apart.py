@@ -20,6 +20,7 @@ KNOWN = {
     "wxbot.outages",
     "wxbot.own_page",
     "wxbot.phone_session",
+    "wxbot.plurals",
     "wxbot.setting_fields",
     "wxbot.settings",
     "wxbot.text",
