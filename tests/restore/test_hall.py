@@ -37,6 +37,7 @@ from wxbot.instant import awards
 from wxbot.instant import changes as rules
 from wxbot.instant.models import Award, Prize, RuleVersion
 from wxbot.orders import lost, newest
+from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
@@ -205,12 +206,17 @@ def prolong(hall: OpenHall, hours: int = 2) -> int:
     first, second = (each.id or 0 for each in cashiers(hall.runtime))
     now, until = hall.runtime.clock.now(), int(hall.campaign().end_at.timestamp()) + hours * 3600
     change_id = in_one(hall.runtime.database, changes.ask, hall.campaign_id, {"end": until}, first, now).id
+    agree(hall, change_id, second)
+    return until
+
+
+def agree(hall: OpenHall, change_id: int, second: int) -> None:
+    """Somebody agrees to what they see of a change."""
     with hall.runtime.database.transaction() as session:
         change, campaign = session.get_one(RuleChange, change_id), session.get_one(Campaign, hall.campaign_id)
         proposal = changes.propose(session, campaign, session.get_one(Hall, hall.campaign_id), change.asked)
         seen = rules.content_of(change, campaign, proposal)
-        changes.approve(session, change_id, second, seen, now)
-    return until
+        changes.approve(session, change_id, second, seen, hall.runtime.clock.now())
 
 
 def tie(runtime: Runtime) -> None:
@@ -219,28 +225,35 @@ def tie(runtime: Runtime) -> None:
         session.execute(update(Staff).values(openid="o-" + Staff.login))
 
 
+def call_qian(runtime: Runtime, name: str) -> None:
+    """The second cashier is called so from now on."""
+    with runtime.database.transaction() as session:
+        session.execute(update(Staff).where(Staff.login == "qian.test").values(name=name))
+
+
 def ending(hall: OpenHall) -> desk.Ending | None:
     with hall.runtime.database.reading() as session:
         return desk.ending(session, hall.campaign(), hall.runtime.clock.now())
 
 
-@pytest.mark.parametrize("are_known", [True, False])
+@pytest.mark.parametrize("known", ["both", "neither", "only the first one"])
 def test_a_later_end_that_the_replaced_database_knows_is_put_back_with_both_names(
-    runtime: Runtime, copies: Copies, tmp_path: Path, evening: tuple[OpenHall, list[Any]], are_known: bool
+    runtime: Runtime, copies: Copies, tmp_path: Path, evening: tuple[OpenHall, list[Any]], known: str
 ) -> None:
-    """Unless the copy does not know both people: then the desk asks for it, as on a bare machine."""
+    """Unless the copy does not know both people of the last one: then the desk asks for it, as on a bare machine."""
     hall, _ = evening
     tie(runtime)
     drafted, copy = int(hall.campaign().end_at.timestamp()), copies.take(runtime)
     prolong(hall)
+    if known == "only the first one":
+        call_qian(runtime, "孙财务")
     until = prolong(hall)
     with runtime.database.reading() as session:
         used = gaps.used(session)
     with machine(runtime, copy, tmp_path / "replaced") as restored:
         again = OpenHall(restored, hall.campaign_id, hall.slug, list(hall.openids))
-        if not are_known:
-            with restored.database.transaction() as session:
-                session.execute(update(Staff).where(Staff.login == "qian.test").values(name="孙财务"))
+        if known == "neither":
+            call_qian(restored, "孙财务")
         with restored.database.transaction() as session:
             gaps.leap(session, "restored", restored.database.now(session), used)
         kept = int(again.campaign().end_at.timestamp())
@@ -251,7 +264,7 @@ def test_a_later_end_that_the_replaced_database_knows_is_put_back_with_both_name
         assert published is not None and published.config["end"] == kept
         sound(restored)
         assert Host(again).verified() == []
-        if are_known:
+        if known == "both":
             assert (kept, shown, ending(again)) == (until, until, None)
             assert [line.kind for line in said] == ["restored", "prolonged", "prolonged"]
             assert said[1].body["from"] == drafted
@@ -259,6 +272,32 @@ def test_a_later_end_that_the_replaced_database_knows_is_put_back_with_both_name
         else:
             assert (kept, shown, [line.kind for line in said]) == (drafted, 0, ["restored"])
             assert ending(again) == desk.Ending(2, False, again.campaign().end_at)
+
+
+def test_a_prize_that_waits_in_the_copy_may_be_agreed_to_behind_an_end_that_was_put_back(
+    runtime: Runtime, copies: Copies, tmp_path: Path, evening: tuple[OpenHall, list[Any]]
+) -> None:
+    """In what was lost it was refused, and the end put later: the change of the prize is older than the one of the end."""
+    hall, _ = evening
+    tie(runtime)
+    first, second = (each.id or 0 for each in cashiers(runtime))
+    asked = {"prize": {**hall.campaign().terms["prizes"][0], "name": "加奖", "stock": 1, "per_selection": 1}}
+    now = runtime.clock.now()
+    change_id = in_one(runtime.database, changes.ask, hall.campaign_id, asked, first, now).id
+    copy = copies.take(runtime)
+    with runtime.database.transaction() as session:
+        rule_changes.refuse(session, rule_changes.waiting(session, change_id, rules.SUBJECT), second, now)
+    prolong(hall)
+    with runtime.database.reading() as session:
+        used = gaps.used(session)
+    with machine(runtime, copy, tmp_path / "replaced") as restored:
+        again = OpenHall(restored, hall.campaign_id, hall.slug, list(hall.openids))
+        with restored.database.transaction() as session:
+            gaps.leap(session, "restored", restored.database.now(session), used)
+        agree(again, change_id, second)
+        assert [line.kind for line in again.log()][-3:] == ["restored", "prolonged", "prize_added"]
+        assert Host(again).verified() == []
+        sound(restored)
 
 
 @pytest.mark.parametrize("is_prolonged", [True, False])

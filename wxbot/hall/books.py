@@ -105,7 +105,9 @@ def _unagreed(session: Session, campaign_id: int, lines: Sequence[LogLine]) -> i
     """How many lines say another change of the evening than two people agreed to, or others agreed, and how many ends are another."""
     said = [(line.kind, line.body) for line in lines if line.kind in ("prolonged", "prize_added", "game_added")]
     mine = (RuleChange.subject_kind == SUBJECT) & (RuleChange.subject_id == campaign_id)
-    query = select(RuleChange).where(mine, RuleChange.status == "approved").order_by(RuleChange.id)
+    # As they were agreed to: one that waits through a restore is older than an end that was put back behind it.
+    order = (RuleChange.decided_at, RuleChange.id)
+    query = select(RuleChange).where(mine, RuleChange.status == "approved").order_by(*order)
     agreed = _agreed(session, campaign_id, session.scalars(query).all())
     differing: int = sum(one != other for one, other in zip_longest(said, agreed))
     return differing + _ends_apart(session, campaign_id, lines)

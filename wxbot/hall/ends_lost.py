@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -53,12 +53,14 @@ def agreed(session: Session) -> Mapping[int, list[LostEnd]]:
     return found
 
 
-def put_back(session: Session, hall: Hall, evening: Evening, lost: Iterable[LostEnd], now: datetime) -> None:
+def put_back(session: Session, hall: Hall, evening: Evening, lost: Sequence[LostEnd], now: datetime) -> None:
     """Put the end of a hall that was restored later again, with log, published rules and what was agreed to. `hall` is locked.
 
-    An end that has passed, or of which the copy does not know both people under these names, is not taken over: then the desk
-    asks for it (`ends`).
+    An end that has passed, or of which the copy does not know both people under these names, is not taken over. None is where the
+    last one is such: the log would say an end that nobody doubts, and the desk would no longer ask for the real one (`ends`).
     """
+    if not lost or not _are_known(session, lost[-1]):
+        return
     campaign = session.get_one(Campaign, hall.campaign_id)
     for each in lost:
         end = max(int(campaign.end_at.timestamp()), int(now.timestamp()), evening.at)
