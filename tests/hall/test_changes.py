@@ -18,7 +18,7 @@ from tests.hall.stage import open_hall
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import books, changes, journal, record, verify, wire
+from wxbot.hall import books, changes, ends_lost, gaps, journal, record, verify, wire
 from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.instant.models import Prize, RuleVersion
 from wxbot.payouts.models import RuleChange
@@ -270,3 +270,31 @@ def test_a_rehearsal_gets_a_prize_without_a_budget(office: Office, runtime: Runt
     assert "预算" not in office.ask(**MORE).partition("加奖 × 2")[2].partition("批准")[0]
     office.agree()
     assert (host.stage.campaign().budget_fen, host.left()) == (1, [3, 2])
+
+
+@pytest.mark.parametrize("damage", [{"end": []}, 5])
+def test_a_damaged_database_that_is_replaced_still_says_its_numbers(
+    office: Office, runtime: Runtime, damage: object
+) -> None:
+    office.ask(end_at=office.later(1))
+    office.agree()
+    commitment = office.host.stage.hall().commitment
+    with runtime.database.transaction() as session:
+        assert len(gaps.used(session)[commitment].ends) == 1
+        session.execute(update(RuleChange).values(asked=damage))
+        assert gaps.used(session) == {commitment: gaps.UsedNumbers(1, 7)}
+
+
+def test_an_end_of_one_person_alone_is_not_put_back_and_keeps_no_copy_from_coming_up(
+    office: Office, runtime: Runtime
+) -> None:
+    before = office.host.stage.campaign().end_at
+    with runtime.database.transaction() as session:
+        li = session.scalars(select(Staff.id).where(Staff.login == "li.test")).one()
+        now = runtime.database.now(session)
+        until, said = int(before.timestamp()) + 3600, (li, now)
+        lost = ends_lost.LostEnd(until, journal.names_of_two(session, li, li), said, said, "0" * 64)
+        used = {office.host.stage.hall().commitment: gaps.UsedNumbers(0, 0, 0, [lost])}
+        assert gaps.leap(session, "restored", now, used) == [office.host.id]
+    assert office.host.stage.campaign().end_at == before
+    assert [line.kind for line in office.host.stage.log()][-1] == "restored"

@@ -88,6 +88,7 @@ def put_back(session: Session, hall: Hall, evening: Evening, lost: Sequence[Lost
 
 
 def _are_known(session: Session, lost: LostEnd) -> bool:
+    """Whether the copy knows them as two people; what a damaged database says must not keep its copy from coming up."""
     people = (lost.asked[0], lost.agreed[0])
     are_there = all(session.get(Staff, staff_id) is not None for staff_id in people)
-    return are_there and journal.names_of_two(session, *people) == lost.names
+    return are_there and len(set(people)) == len(people) and journal.names_of_two(session, *people) == lost.names

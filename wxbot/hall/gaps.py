@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -65,11 +66,21 @@ def used(session: Session) -> dict[str, UsedNumbers]:
     """Commitment of each hall of this database → what it has used."""
     restores = select(func.count()).where(HallEvent.campaign_id == Hall.campaign_id, HallEvent.kind == "restored")
     columns = (Hall.campaign_id, Hall.commitment, Hall.next_d, Hall.next_no, restores.scalar_subquery())
-    later = ends_lost.agreed(session)
+    halls = session.execute(select(*columns)).all()
+    later = _later_ends(session)
     return {
         commitment: UsedNumbers(next_d, next_no, n, later.get(campaign_id, ()))
-        for campaign_id, commitment, next_d, next_no, n in session.execute(select(*columns))
+        for campaign_id, commitment, next_d, next_no, n in halls
     }
+
+
+def _later_ends(session: Session) -> Mapping[int, Sequence[LostEnd]]:
+    """None of a database that is too damaged to say them, for that may be why it is replaced; its numbers count all the same."""
+    try:
+        return ends_lost.agreed(session)
+    except (SQLAlchemyError, ValueError, KeyError, TypeError) as error:
+        log.warning("replaced_ends_not_read", error=type(error).__name__)
+        return {}
 
 
 def leap(session: Session, why: str, now: datetime, before: Mapping[str, UsedNumbers] | None = None) -> Sequence[int]:
