@@ -36,6 +36,21 @@ def test_a_transfer_is_refused_once_taken_then_and_seen_as_received(phone: Any, 
     assert payout_of(site, payout_id).status == "paid"
 
 
+def test_a_tap_that_comes_before_the_script_is_not_lost(phone: Any, site: Runtime, cast: Cast) -> None:
+    payout_id = owe(site, fund(site, channel="transfer_bills"), cast.ming.openid, 880)
+    run_until_quiet(site)
+    held: list[Any] = []
+    phone.route("**/pay.js*", lambda route: held.append(route))
+    phone.goto(f"{site.settings.public_url}/h5/pay/{payout_of(site, payout_id).public_id}", wait_until="commit")
+    button = phone.locator("#take")
+    button.wait_for()
+    assert button.is_disabled()
+    held.pop().continue_()
+    button.click()
+    phone.frame_locator("iframe[title=微信]").locator("[data-testid=receive-transfer]").wait_for()
+    assert phone.locator("#dialog").is_hidden()
+
+
 @pytest.mark.proof
 def test_nothing_spills_over_the_edge(phone: Any, site: Runtime, cast: Cast) -> None:
     programme_id = fund(site, channel="transfer_bills", act_name="一个特别特别特别特别长的活动名称啊", wishing="W" * 60)

@@ -12,7 +12,6 @@
   var QUICK_MS = 3000;
   var QUICK_EVERY_MS = 400;
   var LIVING = ['collecting', 'preparing', 'confirm', 'held', 'checking'];
-  var isConfigured = false;
   var shown = null;      // {award, prize, onMain}
   var began = 0;         // when 领取 was tapped
   var isOpening = false; // WeChat's page is over ours, or about to be
@@ -141,8 +140,13 @@
       button(words.test_paid, function () { left({ err_msg: CALL + ':ok' }); });
       return;
     }
-    if (!window.WeixinJSBridge) { isOpening = false; put('sheet-text', words.outside); button(words.confirm, confirm); return; }
-    window.WeixinJSBridge.invoke(CALL, shown.award.confirm, left);
+    window.wxbotBridge.here(function (isHere) {
+      if (!shown) { isOpening = false; return; } // closed meanwhile
+      if (isHere) { window.WeixinJSBridge.invoke(CALL, shown.award.confirm, left); return; }
+      isOpening = false;
+      put('sheet-text', words.outside);
+      button(words.confirm, confirm);
+    });
   }
 
   function known(result) {
@@ -159,7 +163,9 @@
     clearTimeout(timer);
     isOpening = true;
     button(words.opening, null);
-    if (isConfigured) { window.wx.checkJsApi({ jsApiList: [CALL], success: known, fail: open }); } else { open(); }
+    window.wxbotBridge.verified(function (isVerified) {
+      if (isVerified) { window.wx.checkJsApi({ jsApiList: [CALL], success: known, fail: open }); } else { open(); }
+    });
   }
 
   /* --- the sheet --- */
@@ -215,9 +221,8 @@
   });
 
   if (window.wx && page.config) {
-    window.wx.config(page.config);
+    window.wxbotBridge.config(page.config);
     window.wx.ready(function () {
-      isConfigured = true;
       if (!page.share) { return; }
       window.wx.updateAppMessageShareData(page.share);
       window.wx.updateTimelineShareData(page.share);

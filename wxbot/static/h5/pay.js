@@ -8,7 +8,6 @@
   var dialog = document.getElementById('dialog');
   var base = location.pathname.replace(/\/$/, '');
   var CALL = 'requestMerchantTransfer';
-  var isConfigured = false;
   var askUntil = 0;
   var turn = 0;
   var timer = 0;
@@ -72,8 +71,11 @@
   }
 
   function open() {
-    if (!window.WeixinJSBridge) { ready(true); say(page.words.outside); return; }
-    window.WeixinJSBridge.invoke(CALL, page.transfer, left);
+    window.wxbotBridge.here(function (isHere) {
+      if (isHere) { window.WeixinJSBridge.invoke(CALL, page.transfer, left); return; }
+      ready(true);
+      say(page.words.outside);
+    });
   }
 
   function known(result) {
@@ -86,17 +88,13 @@
 
   function take() {
     ready(false, page.words.taking);
-    if (isConfigured) {
-      window.wx.checkJsApi({ jsApiList: [CALL], success: known, fail: open });
-    } else if (window.WeixinJSBridge) {
-      open();
-    } else {
-      ready(true);
-      say(page.words.outside);
-    }
+    window.wxbotBridge.verified(function (isVerified) {
+      if (isVerified) { window.wx.checkJsApi({ jsApiList: [CALL], success: known, fail: open }); } else { open(); }
+    });
   }
 
   if (button) { button.addEventListener('click', take); }
+  ready(true); // until here it does nothing, and says so
   document.getElementById('dialog-ok').addEventListener('click', hush);
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') { hush(); } });
   document.addEventListener('visibilitychange', function () { if (!page.is_done) { poll(); } });
@@ -106,8 +104,5 @@
     if (window.WeixinJSBridge) { window.WeixinJSBridge.call('hideOptionMenu'); }
   }
   if (window.WeixinJSBridge) { hideMenu(); } else { document.addEventListener('WeixinJSBridgeReady', hideMenu); }
-  if (window.wx && page.config) {
-    window.wx.config(page.config);
-    window.wx.ready(function () { isConfigured = true; });
-  }
+  if (window.wx && page.config) { window.wxbotBridge.config(page.config); }
 })();
