@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any
 
 # Until all tests are collected (see pytest_collection_finish) there is nothing to be rid of, of all that is loaded below either.
@@ -60,6 +61,7 @@ hypothesis_settings.register_profile("proof", deadline=None, max_examples=400)
 hypothesis_settings.load_profile("wxbot")
 
 DATABASES = ("sqlite", "postgresql")
+DAY_S, BEIJING_S, DAY_ENDS_S = 86_400, 8 * 3_600, 120
 SECRET_KEY = "a-secret-key-for-tests-only-0123456789abcdef"
 
 
@@ -306,8 +308,14 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def simulator(simulator_server: SimulatedWeChat) -> SimulatedWeChat:
-    """A WeChat with nobody in it, no faults, and its clock at the machine's time."""
+    """A WeChat with nobody in it, no faults, and its clock at the machine's time; at the end of a day, at the next one's beginning.
+
+    What is counted by the day would begin anew between two lines of a test.
+    """
     simulator_server.reset()
+    left_s = DAY_S - (time() + BEIJING_S) % DAY_S
+    if left_s < DAY_ENDS_S:
+        simulator_server.advance(left_s + 1)
     return simulator_server
 
 
