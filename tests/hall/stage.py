@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.instant.stage import PRIZE, approved
 from wxbot.campaigns import launch
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import journal, sign_in, told
 from wxbot.hall.log import LogLine
-from wxbot.hall.models import Guest, Hall
+from wxbot.hall.models import Game, Guest, Hall
 from wxbot.instant.models import Award
 from wxbot.runtime import Runtime
 
@@ -68,6 +68,14 @@ class OpenHall:
         """What the worker does until there is nothing to do."""
         while launch.advance(self.runtime, self.campaign_id):
             pass
+
+    def over(self, game: Game) -> None:
+        """A minute passes for this game, and the worker comes by."""
+        assert game.begin_at is not None and game.end_at is not None
+        earlier = {"begin_at": game.begin_at - timedelta(minutes=1), "end_at": game.end_at - timedelta(minutes=1)}
+        with self.runtime.database.transaction() as session:
+            session.execute(update(Game).where(Game.id == game.id).values(earlier))
+        self.work()
 
     def come(self, guests: int) -> None:
         """So many more guests sign in."""

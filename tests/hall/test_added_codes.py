@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.hall.hosting import Host
 from tests.hall.office import MORE, Office, words
 from tests.hall.stage import open_hall
-from tests.hall.test_added_games import begin, over
+from tests.hall.test_added_games import begin
 from wxbot import invariants
 from wxbot.hall import changes
 from wxbot.hall.models import RaceCount
@@ -87,7 +87,7 @@ def test_a_race_on_the_spot_may_give_codes(office: Office, runtime: Runtime) -> 
     game = begin(host, 2)
     with runtime.database.transaction() as session:
         session.add(RaceCount(game_id=game.id, guest_no=3, counted=9, last_seq=1, last_at=game.begin_at))
-    over(host.stage, game)
+    host.stage.over(game)
     (won,) = host.stage.awards()
     assert (won.openid, won.status) == (host.stage.openids[2], "given")
     with runtime.database.reading() as session:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests.hall.hosting import Host, leap, numbers
 from tests.hall.night import TWO, Night, prize
 from tests.hall.office import Office, words
-from tests.hall.stage import OpenHall, open_hall
+from tests.hall.stage import open_hall
 from wxbot import invariants
 from wxbot.hall import absent, books, games, journal, rain, selection
 from wxbot.hall import select as selecting
@@ -46,15 +46,6 @@ RACE = {
 def begin(host: Host, ordinal: int) -> Game:
     begun: Game = host.do(games.begin, host.stage.runtime.vault, host.id, ordinal)
     return begun
-
-
-def over(hall: OpenHall, game: Game) -> None:
-    """A minute passes for this game, and the worker comes by."""
-    assert game.begin_at is not None and game.end_at is not None
-    earlier = {"begin_at": game.begin_at - timedelta(minutes=1), "end_at": game.end_at - timedelta(minutes=1)}
-    with hall.runtime.database.transaction() as session:
-        session.execute(update(Game).where(Game.id == game.id).values(earlier))
-    hall.work()
 
 
 def sound(host: Host) -> None:
@@ -91,7 +82,7 @@ def test_a_rain_on_the_spot_falls_from_the_seed_after_the_last_selection(office:
     caught_at = game.begin_at + timedelta(milliseconds=first.at_ms + 200)
     with runtime.database.transaction() as session:
         assert rain.claim(session, host.id, first.guest_no, first.slot, caught_at) == first.amount_fen
-    over(host.stage, game)
+    host.stage.over(game)
     ended = host.stage.log()[-1]
     hall = host.stage.hall()
     chain = selection.make_chain("gala", bytes.fromhex(runtime.vault.open(hall.seed_sealed)), hall.chain_length)
@@ -112,7 +103,7 @@ def test_a_race_on_the_spot_needs_no_seed(office: Office, runtime: Runtime) -> N
         for no, counted in ((1, 50), (4, 80)):
             row = {"counted": counted, "last_seq": 1, "last_at": game.begin_at}
             session.add(RaceCount(game_id=game.id, guest_no=no, **row))
-    over(host.stage, game)
+    host.stage.over(game)
     openids = host.stage.openids
     won = [(award.openid, award.amount_fen) for award in host.stage.awards()]
     assert won == [(openids[3], 200), (openids[0], 200)]
@@ -180,7 +171,7 @@ def test_a_rain_on_the_spot_that_a_restore_ends_begins_anew_from_a_seed_behind_t
         assert journal.evening(session, host.id).rains_to_come == 1, "its seed is kept for it"
     game = begin(host, 2)
     assert [line.body["d"] for line in host.stage.log() if line.kind == "rain_begun"] == [1, 102]
-    over(host.stage, game)
+    host.stage.over(game)
     sound(host)
 
 
@@ -197,7 +188,7 @@ def test_behind_a_rain_somebody_absent_can_still_come_back_and_nothing_is_void_a
         said = {"d": 1, "reason": "念错了", "names": TWO, "seed": seed}
         now = office.runtime.database.now(session)
         journal.require_and_append(session, journal.lock(session, host.id), "voided", said, now)
-    over(host.stage, game)
+    host.stage.over(game)
     host.do(absent.take_back, host.id, 1, gone)
     host.confirm(1)
     sound(host)
@@ -258,6 +249,6 @@ def test_a_rehearsal_gets_a_rain_that_pays_nobody(office: Office, runtime: Runti
     office.host, office.path = host, f"/admin/halls/{host.id}/changes"
     office.ask(**RAIN)
     office.agree()
-    over(host.stage, begin(host, 2))
+    host.stage.over(begin(host, 2))
     assert host.stage.awards() == [] and host.stage.log()[-1].kind == "game_ended"
     sound(host)

@@ -66,15 +66,6 @@ def _moment(game: Game, hit: RainHit, late_ms: int = 200) -> datetime:
     return game.begin_at + timedelta(milliseconds=hit.at_ms + late_ms)
 
 
-def _over(hall: OpenHall, game: Game) -> None:
-    """A minute passes for this game, and the worker comes by."""
-    assert game.begin_at is not None and game.end_at is not None
-    earlier = {"begin_at": game.begin_at - timedelta(minutes=1), "end_at": game.end_at - timedelta(minutes=1)}
-    with hall.runtime.database.transaction() as session:
-        session.execute(update(Game).where(Game.id == game.id).values(earlier))
-    hall.work()
-
-
 def _hits(hall: OpenHall) -> list[RainHit]:
     with hall.runtime.database.reading() as session:
         return list(session.scalars(select(RainHit).order_by(RainHit.at_ms)))
@@ -116,7 +107,7 @@ def test_a_packet_is_its_persons_alone_is_caught_once_and_is_owed_in_one_award_f
     assert _state(hall)["game"]["claimed_fen"] == sum(caught.values())
     with pytest.raises(Refusal):
         _claim(hall, hits[-1].guest_no, hits[-1].slot, _moment(game, hits[-1], 5000))
-    _over(hall, game)
+    hall.over(game)
     hall.work()
     of = {openid: no for no, openid in enumerate(hall.openids, 1)}
     assert {of[award.openid]: award.amount_fen for award in hall.awards()} == caught
@@ -134,7 +125,7 @@ def test_what_nobody_caught_is_its_persons_where_the_rules_say_so(runtime: Runti
         _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
     with runtime.database.transaction() as session:
         guests.strike(session, hall.campaign_id, struck, "left", runtime.database.now(session))
-    _over(hall, game)
+    hall.over(game)
     of = {openid: no for no, openid in enumerate(hall.openids, 1)}
     sums: dict[int, int] = {}
     for hit in hits:
@@ -177,7 +168,7 @@ def test_a_race_is_won_by_who_came_furthest_and_earlier(runtime: Runtime) -> Non
             last_at = game.begin_at + timedelta(seconds=at)
             session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=last_at))
     assert not any(one["won"] for one in _state(hall)["game"]["ranks"]), "it is not over"
-    _over(hall, game)
+    hall.over(game)
     assert [award.openid for award in hall.awards()] == [hall.openids[2], hall.openids[1]]
     shown = _state(hall)["game"]
     assert (shown["prize"], [one["no"] for one in shown["ranks"] if one["won"]]) == (1, [3, 2])
@@ -209,7 +200,7 @@ def test_who_is_struck_during_a_game_gets_nothing_that_was_not_promised_before(r
         with pytest.raises(Refusal, match="没有接到"):
             _claim(hall, 1, mine[1].slot, _moment(game, mine[1]))
         assert _claim(hall, 1, mine[0].slot, _moment(game, mine[0], 9000)) == promised
-    _over(hall, game)
+    hall.over(game)
     assert sum(award.amount_fen for award in hall.awards()) == promised
     _sound(runtime)
     assert _faults(hall) == []
@@ -223,7 +214,7 @@ def test_only_one_thing_runs_at_a_time_and_each_game_is_played_once(runtime: Run
     game = _begin(hall, 1)
     with pytest.raises(Refusal, match="正在进行"):
         _begin(hall, 2)
-    _over(hall, game)
+    hall.over(game)
     with pytest.raises(Refusal, match="玩过"):
         _begin(hall, 1)
     assert _begin(hall, 2).status == "running"
@@ -234,7 +225,7 @@ def test_more_than_somebodys_packets_or_another_seed_is_found(runtime: Runtime) 
     game = _begin(hall, 1)
     for hit in _hits(hall):
         _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
-    _over(hall, game)
+    hall.over(game)
     with runtime.database.reading() as session:
         record = json.loads(json.dumps(record_of(session, hall.runtime.vault, hall.campaign_id)))
     line = next(one for one in record["log"] if one["kind"] == "game_ended")
@@ -316,7 +307,7 @@ def test_a_game_that_ran_in_a_copy_gives_nothing_and_begins_anew_from_another_se
     for _ in range(2):
         with runtime.database.transaction() as session:
             assert gaps.leap(session, "restored", runtime.database.now(session)) == [hall.campaign_id]
-    _over(hall, game)
+    hall.over(game)
     assert hall.awards() == [] and _hits(hall) == []
     assert _state(hall)["scene"] == "wall" and _state(hall)["game"] is None
     again = _begin(hall, 1)
@@ -324,9 +315,9 @@ def test_a_game_that_ran_in_a_copy_gives_nothing_and_begins_anew_from_another_se
     assert [(hit.guest_no, hit.amount_fen, hit.at_ms) for hit in hits] != before
     for hit in hits:
         _claim(hall, hit.guest_no, hit.slot, _moment(again, hit))
-    _over(hall, again)
+    hall.over(again)
     assert sum(award.amount_fen for award in hall.awards()) == sum(hit.amount_fen for hit in hits)
-    _over(hall, _begin(hall, 2))
+    hall.over(_begin(hall, 2))
     _sound(runtime)
     assert _faults(hall) == []
 
@@ -357,7 +348,7 @@ def test_a_restored_database_settles_no_game_before_it_knows_what_it_has_lost(ru
     hit = _hits(hall)[0]
     _claim(hall, hit.guest_no, hit.slot, _moment(game, hit))
     lineage.freeze_now(runtime, "older", Witness(9, 9))
-    _over(hall, game)
+    hall.over(game)
     with runtime.database.reading() as session:
         assert session.get_one(Game, game.id).status == "running"
     assert hall.awards() == [] and hall.log()[-1].kind == "game_begun"

@@ -1,14 +1,13 @@
 """Console: codes that lie ready for a prize of the evening itself, before anybody asks for it."""
 
-from flask import Blueprint, render_template, request
-from flask_babel import gettext
+from flask import Blueprint, render_template
+from sqlalchemy.orm import Session
 
-from wxbot.confined.run import Busy
 from wxbot.hall import changes
 from wxbot.hall.admin_pages import HOSTS, hall_or_404
 from wxbot.instant import codes
-from wxbot.instant.admin_codes import PASTE_BYTES, sent_codes
-from wxbot.staff.console import act, guard, now, refusal_told, role_required, runtime, tell
+from wxbot.instant.admin_codes import PASTE_BYTES, Lines, taken_in
+from wxbot.staff.console import guard, now, role_required, runtime
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 
 _pages = Blueprint("hall_codes", __name__)
@@ -28,19 +27,11 @@ def page(campaign_id: int) -> str:
 def take(campaign_id: int) -> str:
     """Read codes in; the page again, with the report."""
     hall_or_404(campaign_id)
-    target, report = f"campaign:{campaign_id}", None
-    with refusal_told("prize_codes", target):
-        try:
-            lines = sent_codes()
-        except Busy:
-            tell(gettext("现在有很多文件在处理，请过一会儿再传。"), "danger")
-            return _page(campaign_id)
-        is_all = request.form.get("replace") == "1"
-        detail: dict[str, int | bool] = {"replaced": is_all}
-        with act("prize_codes", target, gettext("卡密已导入。"), detail=detail) as session:
-            report = changes.lay_codes(session, runtime().vault, campaign_id, lines, now(), replace=is_all)
-            detail |= {"added": report.added, "doubled": report.doubled, "faults": report.faulty}
-    return _page(campaign_id, report)
+
+    def lay(session: Session, lines: Lines, replace: bool) -> codes.CodeReport:
+        return changes.lay_codes(session, runtime().vault, campaign_id, lines, now(), replace=replace)
+
+    return _page(campaign_id, taken_in(campaign_id, lay, {}))
 
 
 def _page(campaign_id: int, report: codes.CodeReport | None = None) -> str:

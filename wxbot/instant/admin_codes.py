@@ -1,7 +1,10 @@
 """Console: the codes of a prize, pasted or as a sheet, with what became of each line."""
 
+from collections.abc import Callable, Mapping
+
 from flask import Blueprint, render_template, request
 from flask_babel import gettext
+from sqlalchemy.orm import Session
 
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
@@ -11,6 +14,8 @@ from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
 
 PASTE_BYTES = 256 * 1024
 
+Lines = list[tuple[int, str]]
+"""(line, code)"""
 
 _pages = Blueprint("codes", __name__)
 allow_upload(_pages, "codes.take", SHEET_BYTES, PASTE_BYTES)
@@ -29,22 +34,36 @@ def page(campaign_id: int, ordinal: int) -> str:
 def take(campaign_id: int, ordinal: int) -> str:
     """Read codes in; the page again, with the report."""
     campaign_or_404(campaign_id)
+
+    def read_in(session: Session, lines: Lines, replace: bool) -> codes.CodeReport:
+        return codes.read_in(session, runtime().vault, campaign_id, ordinal, lines, replace=replace)
+
+    return _page(campaign_id, ordinal, taken_in(campaign_id, read_in, {"prize": ordinal}))
+
+
+def taken_in(
+    campaign_id: int, read_in: Callable[[Session, Lines, bool], codes.CodeReport], of: Mapping[str, int]
+) -> codes.CodeReport | None:
+    """What became of the codes that were sent, by this verb with (session, lines, replace); `of` stands in the audit, too.
+
+    None where nothing was read in, which the staff member has been told.
+    """
     target, report = f"campaign:{campaign_id}", None
     with refusal_told("prize_codes", target):
         try:
-            lines = sent_codes()
+            lines = _sent_codes()
         except Busy:
             tell(gettext("现在有很多文件在处理，请过一会儿再传。"), "danger")
-            return _page(campaign_id, ordinal)
+            return None
         is_all = request.form.get("replace") == "1"
-        detail: dict[str, int | bool] = {"prize": ordinal, "replaced": is_all}
+        detail: dict[str, int | bool] = {**of, "replaced": is_all}
         with act("prize_codes", target, gettext("卡密已导入。"), detail=detail) as session:
-            report = codes.read_in(session, runtime().vault, campaign_id, ordinal, lines, replace=is_all)
+            report = read_in(session, lines, is_all)
             detail |= {"added": report.added, "doubled": report.doubled, "faults": report.faulty}
-    return _page(campaign_id, ordinal, report)
+    return report
 
 
-def sent_codes() -> list[tuple[int, str]]:
+def _sent_codes() -> Lines:
     """(line, code) of the sheet where one was sent, and of what was pasted. Raises Refusal and Busy."""
     rows = sent_rows(codes.COLUMNS, codes.NEEDS)
     sent = [(row.number, codes.UNREADABLE if row.faults else row.cells["code"]) for row in rows]

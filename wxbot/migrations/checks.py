@@ -30,11 +30,8 @@ def drop_check(table: str, name: str) -> None:
         op.execute(f"ALTER TABLE {table} DROP CONSTRAINT ck_{table}_{name}")
         return
     # Its condition is a list of values or simpler: parentheses stand at most one deep in it.
-    one = re.compile(rf",\s*CONSTRAINT \"?ck_{table}_{name}\"? CHECK \((?:[^()]|\([^()]*\))*\)")
-    left, found = one.subn("", _text_of(table))
-    if found != 1:
-        raise RuntimeError(f"{table} has no CHECK ck_{table}_{name}")
-    _write_text(table, left)
+    one = rf",\s*CONSTRAINT \"?ck_{table}_{name}\"? CHECK \((?:[^()]|\([^()]*\))*\)"
+    _change_text(table, one, "", f"{table} has no CHECK ck_{table}_{name}")
 
 
 def allow_null(table: str, column: str) -> None:
@@ -42,11 +39,8 @@ def allow_null(table: str, column: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL")
         return
-    one = re.compile(rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?) NOT NULL")
-    left, found = one.subn(r"\1", _text_of(table))
-    if found != 1:
-        raise RuntimeError(f"{table}.{column} is not NOT NULL")
-    _write_text(table, left)
+    one = rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?) NOT NULL"
+    _change_text(table, one, r"\1", f"{table}.{column} is not NOT NULL")
 
 
 def forbid_null(table: str, column: str) -> None:
@@ -57,17 +51,22 @@ def forbid_null(table: str, column: str) -> None:
         return
     if wrong := bind.exec_driver_sql(f"SELECT count(*) FROM {table} WHERE {column} IS NULL").scalar():  # noqa: S608
         raise RuntimeError(f"{table}: {wrong} rows have no {column}")
-    one = re.compile(rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?)(?=,|\s*\n)")
-    left, found = one.subn(r"\1 NOT NULL", _text_of(table))
-    if found != 1:
-        raise RuntimeError(f"{table}.{column} is not as it was made")
-    _write_text(table, left)
+    one = rf"(\n\s*\"?{column}\"? [A-Z]+(?:\(\d+\))?)(?=,|\s*\n)"
+    _change_text(table, one, r"\1 NOT NULL", f"{table}.{column} is not as it was made")
 
 
 def _text_of(table: str) -> str:
     """The statement that made a table, as SQLite keeps it."""
     found = op.get_bind().exec_driver_sql("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,))
     return str(found.scalar_one()).rstrip()
+
+
+def _change_text(table: str, pattern: str, by: str, otherwise: str) -> None:
+    """Write that statement anew with the one place that fits; RuntimeError with `otherwise` where it is not exactly one."""
+    made, found = re.subn(pattern, by, _text_of(table))
+    if found != 1:
+        raise RuntimeError(otherwise)
+    _write_text(table, made)
 
 
 def _write_text(table: str, made: str) -> None:
