@@ -19,7 +19,7 @@ TRANSPORT = "wxbot.transport"
 class StreamProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, which hands the connection's transport on to the application."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it, too
         """A connection was opened."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, TRANSPORT: transport}
