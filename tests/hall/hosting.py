@@ -138,9 +138,12 @@ class Host:
         return [finding.reason for finding in verify.verify(record, hall.commitment).findings]
 
 
-def leap(desk: Host) -> None:
-    """What a restore does to the database."""
-    desk.do(gaps.leap, "restored")
+def leap(desk: Host, to_d: int | None = None) -> None:
+    """What a restore does to the database; `to_d`: behind so many used seeds that this selection is the next one."""
+    database = desk.stage.runtime.database
+    used = {desk.stage.hall().commitment: gaps.UsedNumbers(to_d - gaps.LEAP, 0)} if to_d is not None else None
+    with database.transaction() as session:
+        gaps.leap(session, "restored", database.now(session), used)
 
 
 def people(runtime: Runtime, *logins: str) -> list[int]:

@@ -10,7 +10,7 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import changes, told
+from wxbot.hall import changes, journal, seeds, told
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
 from wxbot.hall.draft import PRIZE_FIELDS, absences, kinds, leftovers, scopes, ways
 from wxbot.hall.models import Hall
@@ -43,6 +43,7 @@ def page(campaign_id: int) -> str:
             waiting = _shown(session, campaign, hall)
         codes_ready = codes.ready(session, campaign_id)
         is_running = changes.may_change(session, campaign, now())
+        left = seeds.of(journal.evening(session, campaign_id))
         people = accounts.names(session, [waiting[0].change.requested_by] if waiting else [])
     rules, more_fen = waiting or (None, 0)
     typed = request.form if request.endpoint == "hall_desk.ask_change" else {}
@@ -54,6 +55,7 @@ def page(campaign_id: int) -> str:
         more_fen=more_fen,
         people=people,
         codes_ready=codes_ready,
+        seeds=left,
         typed_end=typed.get("end_at", ""),
         typed_prize=next(iter(rows_of(typed, PRIZE_FIELDS)), BLANK_PRIZE),
         ways=ways(),

@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import poster
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes, screens
+from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes, screens, seeds
 from wxbot.hall import select as selecting
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
 from wxbot.hall.allowed import NUMBERS_HELD_UP
+from wxbot.hall.seeds import SeedsLeft
 from wxbot.staff import accounts
 from wxbot.staff.console import absent, act, me, now, number, role_required, runtime, said, text
 
@@ -31,6 +32,7 @@ def _page(campaign_id: int, digits: str = "") -> str:
         selected = shown["selected"]
         asked_by = selected.void_asked_by if selected is not None else None
         names = accounts.names(session, [asked_by] if asked_by is not None else [])
+    left: SeedsLeft = shown["seeds"]
     return render_template(
         "console/hall_desk.html",
         campaign=campaign,
@@ -43,6 +45,7 @@ def _page(campaign_id: int, digits: str = "") -> str:
         held_up=NUMBERS_HELD_UP,
         asked_by=names.get(asked_by, "") if asked_by is not None else "",
         is_asker=asked_by == me().id,
+        no_seed="" if left.free else said(seeds.no_selection_text(left)),
         q=text("q"),
         **shown,
     )

@@ -7,6 +7,7 @@ import string
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 
+from wxbot.hall import seeds
 from wxbot.hall.evening import Evening, LogEvent, Phase, Selected, numbers_of
 from wxbot.hall.log import Kind, LineBody, is_body
 from wxbot.plurals import plural
@@ -156,12 +157,7 @@ def _next_d(evening: Evening, d: int) -> None:
     if d != evening.next_d:
         raise _no("d", f"下一次应是第 {evening.next_d} 次抽取", f"The next selection is number {evening.next_d}")
     if d > evening.chain_length:
-        n = evening.chain_length
-        raise _no(
-            "chain",
-            f"种子已经用完：一场活动的大屏抽取和现场加的红包雨一共 {n} 次。没有发的奖请改办一场新的活动",
-            f"The seeds of this hall are used up: {n} selections and added rains. Give what is left in a new hall",
-        )
+        raise Refusal("chain", seeds.no_selection_text(seeds.of(evening)))
 
 
 def _armed(evening: Evening, body: LineBody) -> None:
@@ -294,12 +290,9 @@ def _game_added(evening: Evening, body: LineBody) -> None:
     game = body["game"]
     if game["prize"] in evening.games or game["prize"] in evening.prizes:
         raise _no("prize", "已有这个编号的奖项", "There is a prize with this number already")
-    if game["kind"] == "rain" and evening.next_d + evening.rains_to_come > evening.chain_length:
-        raise _no(
-            "chain",
-            f"签到前公布的 {evening.chain_length} 个种子都用完了，不能再加红包雨：请改加竞速，或改办一场新的活动",
-            f"All {evening.chain_length} seeds that were committed to before the first sign-in are used: add a race instead, or give it in a new hall",
-        )
+    left = seeds.of(evening)
+    if game["kind"] == "rain" and not left.free:
+        raise Refusal("chain", seeds.no_rain_text(left))
 
 
 def _rain_begun(evening: Evening, body: LineBody) -> None:

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import draft_faults
 from wxbot.campaigns.draft_form import plain, read_moment
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import allowed, journal, rules_text, steps
+from wxbot.hall import allowed, journal, rules_text, seeds, steps
 from wxbot.hall.draft import read_prizes
 from wxbot.hall.log import Kind, LineBody, LogLine
 from wxbot.hall.models import Hall
+from wxbot.hall.seeds import SeedsLeft
 from wxbot.instant import changes, codes, versions
 from wxbot.instant.changes import Proposal
 from wxbot.instant.decide import COST, most_fen
@@ -127,7 +128,7 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
             "没有要改的内容：请填新的结束时间，或要加的奖品",
             "Nothing changes: give a later end, or a prize",
         )
-    slips = [slip for prize, rules in _added(campaign, proposal) for slip in _of_added(prize, rules)]
+    slips = [slip for prize, rules in _added(campaign, proposal) for slip in _of_added(prize, rules, seeds.of(evening))]
     if not campaign.terms.get("is_rehearsal"):
         slips += [slip for prize, _ in _added(campaign, proposal) for slip in _without_codes(session, prize)]
     if proposal.campaign.end_at < campaign.end_at:
@@ -143,12 +144,15 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
         evening.take(line)
 
 
-def _of_added(prize: Prize, rules: Mapping[str, Any]) -> list[Refusal]:
+def _of_added(prize: Prize, rules: Mapping[str, Any], left: SeedsLeft) -> list[Refusal]:
     slips = []
     if prize.ordinal > PRIZES_MAX:
         slips.append(fault("prizes", f"最多 {PRIZES_MAX} 个奖品", f"At most {PRIZES_MAX} prizes"))
     if rules["groups"]:
         slips.append(fault("prizes", allowed.FOR_ALL.zh, allowed.FOR_ALL.en))
+    rounds = -(-prize.stock // max(1, rules["per_selection"])) if rules["way"] == "selection" else 0
+    if rounds > left.free:
+        slips.append(Refusal("seeds", seeds.no_prize_text(left, rounds), "prizes"))
     return slips
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import ends, journal, pairing, rosters, unjudged
+from wxbot.hall import ends, journal, pairing, rosters, seeds, unjudged
 from wxbot.hall.evening import Evening, Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
@@ -99,6 +99,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "unjudged": len(unjudged.of_evening(session, hall, evening)),
         "ending": ending(session, session.get_one(Campaign, hall.campaign_id), now, evening),
         "has_waiting_change": rule_changes.open_one(session, SUBJECT, hall.campaign_id) is not None,
+        "seeds": seeds.of(evening),
         "struck": len(evening.excluded),
     }
 

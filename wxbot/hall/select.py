@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.hall import journal, rosters, selection, unjudged
+from wxbot.hall import journal, rosters, seeds, selection, unjudged
 from wxbot.hall.evening import Evening
 from wxbot.hall.models import SELECTION_NEXT, Game, Hall, HallPrize, Roster, Selection, SelectionStatus, Winner
 from wxbot.instant.models import Prize
@@ -63,8 +63,8 @@ def arm(
 ) -> Selection:
     """Fix in the log that selection d is of `k` people for this prize, from the newest roster and today's pool.
 
-    Raises Refusal: behind the end that the rules say, more than its open slots, fewer people than `k`, no roster, another one running, a
-    database that may be old, or payments of before a restore that are not judged yet, for which a host may say not to wait (`is_unwaited`).
+    Raises Refusal: behind the end that the rules say, more than its open slots, fewer people than `k`, no roster, another one running, no seed
+    that is not kept for a rain, a database that may be old, or payments of before a restore that are not judged yet, for which a host may say not to wait (`is_unwaited`).
     """
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
@@ -81,6 +81,7 @@ def arm(
     if roster is None:
         raise Refusal("no_roster", NO_ROSTER)
     pool = _pool(evening, roster, ordinal, k)
+    seeds.require_free(evening)
     d = hall.next_d
     armed = Selection(
         campaign_id=campaign_id,
@@ -171,11 +172,12 @@ def start(session: Session, vault: Vault, campaign_id: int, now: datetime) -> Se
     lineage.require_unfrozen(session)
     hall = journal.lock(session, campaign_id)
     selected = running(session, campaign_id)
-    if selected is None:
-        raise Refusal("not_armed", NOT_ARMED)
-    if selected.status == "drawn":
+    if selected is not None and selected.status == "drawn":
         return selected
     evening = journal.evening(session, campaign_id)
+    if selected is None:
+        seeds.require_free(evening)  # none can be armed
+        raise Refusal("not_armed", NOT_ARMED)
     if selected.status == "armed" and evening.selections[selected.d].entropy is None:
         raise Refusal("not_ready", NOT_READY)
     seed = seed_of(session, vault, hall, selected.d)
