@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.browser.crowd import turn_away_once
+from tests.browser.slow import open_slowly
 from tests.conftest import Cast
 from tests.draws.stage import LOTTERY_ID, Stage, set_stage
 from wxbot.runtime import Runtime
@@ -40,7 +41,7 @@ def test_someone_shakes_draws_and_sees_that_a_packet_was_bound(phone: Any, stage
         route.fulfill(status=204)  # WeChat's own screen lies over the page; the page stays where it is
 
     phone.route("**/native/hongbao**", native)
-    phone.goto(address(stage, f"?ticket={stage.shake(cast.ming.openid)}"))
+    open_slowly(phone, address(stage, f"?ticket={stage.shake(cast.ming.openid)}"))
     assert phone.locator("h1").inner_text() == "新春"
     assert phone.locator("#chip").inner_text() == "正在进行"
     phone.locator("#draw").click()

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.browser.axe import serious
+from tests.browser.slow import open_slowly
 from tests.hall.guests import code_of
 from tests.hall.hosting import Host
 from tests.hall.night import TWO
@@ -69,6 +70,7 @@ def test_a_guest_signs_in_sees_the_roll_wins_and_proves_their_line(phone: Any, s
     phone.locator("#name").fill("阿明 <b>")
     phone.locator("button[type=submit]").click()
     phone.locator(".hall-no", has_text="1").wait_for()
+    open_slowly(phone, base)
     assert is_narrow(phone)
     phone.set_viewport_size({"width": 390, "height": 844})
     look(phone, "waiting")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tests.browser.axe import serious
 from tests.browser.conftest import hold
 from tests.browser.crowd import turn_away_once
+from tests.browser.slow import open_slowly
 from tests.conftest import Cast
 from tests.instant.stage import InstantStage, set_wheel
 from tests.servers import SimulatedWeChat
@@ -85,7 +86,7 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
         assert session.scalars(select(Follower)).all() == []
     phone.locator("#sheet-close").click()
     assert "已领取" in phone.locator("#mine-list").inner_text()
-    phone.locator(".all-mine").click()
+    open_slowly(phone, phone.locator(".all-mine").evaluate("(link) => link.href"))
     phone.locator("[data-award]").click()
     phone.locator("#sheet-text", has_text="零钱").wait_for()
     assert not serious(phone)
@@ -226,7 +227,7 @@ def test_a_tap_that_another_person_left_on_this_phone_is_not_drawn(phone: Any, s
 
 def test_a_word_is_asked_for_where_the_campaign_has_one(phone: Any, site: Runtime) -> None:
     stage = set_wheel(site, WIN, terms={"password": "新年好"})
-    phone.goto(address(stage))
+    open_slowly(phone, address(stage))
     phone.locator("#go").click()
     assert phone.evaluate("document.activeElement.id") == "password-word"
     phone.locator("#password-word").fill("不对")

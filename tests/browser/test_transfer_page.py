@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser.slow import bring_bridge, hold_bridge
 from tests.conftest import Cast
 from tests.payouts.stories import fund, owe, payout_of
 from wxbot.runtime import Runtime
@@ -36,10 +37,11 @@ def test_a_transfer_is_refused_once_taken_then_and_seen_as_received(phone: Any, 
     assert payout_of(site, payout_id).status == "paid"
 
 
-def test_a_tap_that_comes_before_the_script_is_not_lost(phone: Any, site: Runtime, cast: Cast) -> None:
+def test_a_tap_that_comes_before_the_script_or_the_bridge_is_not_lost(phone: Any, site: Runtime, cast: Cast) -> None:
     payout_id = owe(site, fund(site, channel="transfer_bills"), cast.ming.openid, 880)
     run_until_quiet(site)
     held: list[Any] = []
+    hold_bridge(phone)
     phone.route("**/pay.js*", lambda route: held.append(route))
     phone.goto(f"{site.settings.public_url}/h5/pay/{payout_of(site, payout_id).public_id}", wait_until="commit")
     button = phone.locator("#take")
@@ -47,6 +49,10 @@ def test_a_tap_that_comes_before_the_script_is_not_lost(phone: Any, site: Runtim
     assert button.is_disabled()
     held.pop().continue_()
     button.click()
+    phone.locator("#take:disabled", has_text="正在打开").wait_for()
+    phone.wait_for_timeout(100)
+    assert phone.locator("#dialog").is_hidden()
+    bring_bridge(phone)
     phone.frame_locator("iframe[title=微信]").locator("[data-testid=receive-transfer]").wait_for()
     assert phone.locator("#dialog").is_hidden()
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.browser.slow import open_slowly
 from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings, move_clock
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
@@ -52,7 +53,7 @@ def test_photos_reach_us_over_a_bad_network_each_once(site: Stage, page: Any, tm
         files[n].write_bytes(photo(n))
     files.append(tmp_path / "big.png")
     files[3].write_bytes(encoded(picture(9, 1_600, 1_200), "PNG", compress_level=0))
-    page.goto(f"{base(site)}/h5/voucher")
+    open_slowly(page, f"{base(site)}/h5/voucher")
     page.click("#send")
     page.locator("#dialog-text", has_text="请先选择凭证类型").wait_for()
     page.click("#dialog-ok")

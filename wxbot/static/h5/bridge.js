@@ -5,6 +5,7 @@
   var WAIT_MS = 3000;
   var isVerified = false;
   var isSettled = true;
+  var isAbsent = false;
   var calls = [];
 
   function settle() {
@@ -19,18 +20,19 @@
       function once() {
         clearTimeout(timer);
         document.removeEventListener('WeixinJSBridgeReady', once);
-        then(Boolean(window.WeixinJSBridge));
+        isAbsent = !window.WeixinJSBridge;
+        then(!isAbsent);
       }
-      if (window.WeixinJSBridge) { then(true); return; }
+      if (window.WeixinJSBridge || isAbsent) { then(Boolean(window.WeixinJSBridge)); return; } // nobody waits in vain twice
       document.addEventListener('WeixinJSBridgeReady', once);
       timer = setTimeout(once, WAIT_MS);
     },
-    /* Has the page verified. */
+    /* Has the page verified, which begins when the bridge is there. */
     config: function (given) {
       isSettled = false;
       window.wx.config(given);
       window.wx.ready(function () { isVerified = true; settle(); });
-      setTimeout(settle, WAIT_MS);
+      window.wxbotBridge.here(function (isHere) { setTimeout(settle, isHere ? WAIT_MS : 0); });
     },
     /* Calls back once that has ended, with whether it is verified; at once where nobody asked for it. */
     verified: function (then) { if (isSettled) { then(isVerified); } else { calls.push(then); } }

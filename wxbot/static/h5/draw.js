@@ -160,6 +160,7 @@
   document.getElementById('dialog-ok').addEventListener('click', hush);
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') { hush(); } });
   document.addEventListener('visibilitychange', poll);
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
   setInterval(countDown, 1000);
   countDown();
   later(5000);

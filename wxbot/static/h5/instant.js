@@ -287,6 +287,7 @@
   }
   if (password) { password.addEventListener('submit', function (event) { event.preventDefault(); draw(); }); }
 
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
   list();
   standing();
   setInterval(countDown, 1000);

@@ -94,7 +94,7 @@
   }
 
   if (button) { button.addEventListener('click', take); }
-  ready(true); // until here it does nothing, and says so
+  ready(true);
   document.getElementById('dialog-ok').addEventListener('click', hush);
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') { hush(); } });
   document.addEventListener('visibilitychange', function () { if (!page.is_done) { poll(); } });

@@ -1,0 +1,55 @@
+"""A phone on a slow network: the page is there, and its scripts are not yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.waiting import until_page
+
+DEAF = """() => [...document.querySelectorAll('button, input[type=file], form')]
+  .filter((one) => one.checkVisibility() && !one.closest('form')?.querySelector('[name=form_mark]'))
+  .filter((one) => one.tagName === 'FORM' ? !one.querySelector('[type=submit]') : !one.disabled)
+  .map((one) => one.outerHTML)"""
+"""What can be tapped, or sent with Enter, and only a script would hear; a form with its mark is read by the server."""
+SHUT = "() => [...document.querySelectorAll('[data-waits]')].filter((one) => one.disabled).map((one) => one.outerHTML)"
+
+LATE = """(() => {
+  let late = null;
+  const quiet = (event) => event.stopImmediatePropagation();
+  document.addEventListener('WeixinJSBridgeReady', quiet, true);
+  Object.defineProperty(window, 'WeixinJSBridge', { configurable: true, get: () => undefined, set: (bridge) => { late = bridge; } });
+  window.bringBridge = () => {
+    if (!late) { return false; }
+    document.removeEventListener('WeixinJSBridgeReady', quiet, true);
+    delete window.WeixinJSBridge;
+    window.WeixinJSBridge = late;
+    document.dispatchEvent(new Event('WeixinJSBridgeReady'));
+    return true;
+  };
+})()"""
+
+
+def hold_bridge(page: Any) -> None:
+    """WeChat's bridge comes to the next page only when it is brought."""
+    page.add_init_script(LATE)
+
+
+def bring_bridge(page: Any) -> None:
+    """It is there now, and says so."""
+    until_page(page, "bringBridge()")
+
+
+def open_slowly(page: Any, address: str) -> None:
+    """Open a page of the phone: nothing of it is deaf while its scripts are on their way, and what waits for them opens when they are there."""
+    held: list[Any] = []
+    scripts = "**/static/h5/*.js*"
+    page.route(scripts, lambda route: held.append(route))
+    page.goto(address, wait_until="commit")
+    page.locator("script[src*='/static/h5/']").first.wait_for(state="attached")  # behind the pages of a sign-in
+    until_page(page, "document.readyState === 'interactive'")
+    assert page.evaluate(DEAF) == []
+    for route in held:
+        route.continue_()
+    page.unroute(scripts)
+    page.wait_for_load_state()
+    assert page.evaluate(SHUT) == []
