@@ -18,6 +18,7 @@ from tests.hall.stage import open_hall
 from wxbot import invariants
 from wxbot.budget import Budget
 from wxbot.campaigns.models import Campaign
+from wxbot.clock import SHANGHAI
 from wxbot.hall import books, changes, ends_lost, gaps, journal, record, verify, wire
 from wxbot.hall.log import Kind, LoggedPrize
 from wxbot.instant.models import Prize, RuleVersion
@@ -80,6 +81,27 @@ def test_what_cannot_be_changed_of_a_running_hall(office: Office, form: dict[str
     assert said in office.ask(**form)
     with office.runtime.database.reading() as session:
         assert session.scalar(select(RuleChange.id)) is None
+
+
+def test_a_later_end_lies_within_a_week_of_the_beginning(office: Office, runtime: Runtime) -> None:
+    stage, most = office.host.stage, timedelta(days=7)
+    last = stage.campaign().begin_at.astimezone(SHANGHAI) + most
+
+    def asked(later: timedelta) -> str:
+        return office.ask(end_at=f"{last + later:%Y-%m-%dT%H:%M}")
+
+    refused = f"从开始到结束最多 7 天，最晚到 {last.month}月{last.day}日 {last:%H:%M}：请检查结束时间的年月日"
+    assert refused in asked(timedelta(minutes=1)) and refused in office.ask(end_at="9999-12-31T23:59")
+    asked(timedelta())
+    office.agree()
+    assert most - (stage.campaign().end_at - stage.campaign().begin_at) < timedelta(minutes=1)
+
+    with runtime.database.transaction() as session:  # as one that was launched before there was a bound
+        session.execute(update(Campaign).values(begin_at=stage.campaign().begin_at - most))
+    assert "从开始到结束最多 7 天" in asked(timedelta(days=1))
+    office.ask(**MORE)
+    office.agree()
+    assert len(office.host.left()) == 2, "what was launched goes on"
 
 
 def test_who_is_refused_finds_what_they_typed(office: Office) -> None:

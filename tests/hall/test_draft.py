@@ -80,6 +80,7 @@ def test_a_draft_is_kept_with_its_prizes_their_rules_and_the_rain(marketer: Brow
         ({"prize_way": ["selection", "race", "rain"]}, "第 2 个奖品：竞速的奖品请用现金或卡密"),
         ({"prize_leftover": ["", "", "host"]}, "第 3 个奖品：请选择没接住的红包归谁"),
         ({"mode": "dice"}, "请选择随机来源"),
+        ({"end_at": "9999-12-31T23:59"}, "一场现场活动从开始到结束最多 7 天，最晚到"),
         ({"prize_name": ["关注后抽奖", "一等奖", "红包雨"]}, "关注"),
     ],
 )

@@ -13,6 +13,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.hall import changes, journal, seeds, told
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
 from wxbot.hall.draft import PRIZE_FIELDS, absences, kinds, leftovers, scopes, ways
+from wxbot.hall.faults import EVENING_MAX
 from wxbot.hall.models import Hall
 from wxbot.instant import codes
 from wxbot.instant.changes import SUBJECT, Proposal
@@ -56,6 +57,7 @@ def page(campaign_id: int) -> str:
         people=people,
         codes_ready=codes_ready,
         seeds=left,
+        latest=campaign.begin_at + EVENING_MAX,
         typed_end=typed.get("end_at", ""),
         typed_prize=next(iter(rows_of(typed, PRIZE_FIELDS)), BLANK_PRIZE),
         ways=ways(),

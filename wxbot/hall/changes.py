@@ -133,7 +133,9 @@ def require(session: Session, campaign: Campaign, proposal: Proposal, now: datet
         slips += [slip for prize, _ in _added(campaign, proposal) for slip in _without_codes(session, prize)]
     if proposal.campaign.end_at < campaign.end_at:
         slips.append(fault("end_at", "结束时间只能往后延", "The end can only be put later"))
-    before = {slip.text for slip in _faults(campaign, now)}  # what was launched with it stays, whatever is asked since
+    # What was launched with it stays, whatever is asked since; but nobody is led from one wrong end to another.
+    is_later = proposal.campaign.end_at != campaign.end_at
+    before = {slip.text for slip in _faults(campaign, now) if not (is_later and slip.field == "end_at")}
     slips += [slip for slip in _faults(proposal.campaign, now) if slip.text not in before]
     if slips:
         raise Faulty(list({slip.text: slip for slip in slips}.values()))

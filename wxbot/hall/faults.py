@@ -1,7 +1,7 @@
 """What a hall cannot do, beside the field of its draft."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from wxbot.instant.terms import channel_of
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS
 from wxbot.settings import Settings
-from wxbot.text import Refusal, fault
+from wxbot.text import Refusal, fault, moment_text
 
 SLOTS_MAX = 1_000
 """Pieces of a prize that is selected on the screen: more are rather given by a rain."""
@@ -27,10 +27,25 @@ SLOTS_MAX = 1_000
 AT_ONCE_MAX = 200
 """Winners of one selection: as many cards as the screen shows."""
 
+EVENING_MAX = timedelta(days=7)
+"""From the beginning of a hall to its end, also where it is put later: a fair of several days fits, a slip in the year or month does not."""
+
 GAME_S = (5, 300)
 GROUP_CHARS = 20
 GROUPS_MAX = 50
 WORD_CHARS = 20
+
+
+def _span(values: Values, _now: datetime) -> Iterator[Refusal]:
+    begin_at, end_at = values.get("begin_at"), values.get("end_at")
+    if begin_at is None or end_at is None or end_at - begin_at <= EVENING_MAX:
+        return
+    last = moment_text(begin_at + EVENING_MAX)
+    yield fault(
+        "end_at",
+        f"一场现场活动从开始到结束最多 {EVENING_MAX.days} 天，最晚到 {last.zh}：请检查结束时间的年月日",
+        f"From its beginning to its end a hall lasts at most {EVENING_MAX.days} days, until {last.en}: check the date of the end",
+    )
 
 
 def _prizes(values: Values, _now: datetime) -> Iterator[Refusal]:
@@ -178,5 +193,5 @@ def unreachable_mode(_s: Session, settings: Settings, values: Values, _campaign_
         )
 
 
-FAULTS: tuple[DraftCheck, ...] = (_prizes, faults_of_paid_texts, _groups, _word, _covered, faults_of_claim)
+FAULTS: tuple[DraftCheck, ...] = (_span, _prizes, faults_of_paid_texts, _groups, _word, _covered, faults_of_claim)
 CAUTIONS: tuple[Caution, ...] = (nobody_invited, lacking, weak_mode, unreachable_mode)
