@@ -67,4 +67,4 @@ def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_aga
     with empty.reading() as session:
         assert [(code.ordinal, code.prize_id) for code in session.scalars(select(PrizeCode))] == [(1, prize.id)]
     found = {each["name"]: each["nullable"] for each in inspect(empty.engine).get_columns("prize_codes")}
-    assert found == columns | {"prize_id": True}
+    assert found == columns | {"prize_id": True, "lost_k": True}

@@ -239,7 +239,7 @@ def awards_are_owed(session: Session) -> int:
 
 
 def draws_counted(session: Session) -> int:
-    """I13: each prize has given what its draws say, each win is one award, and no number of a draw is missing or doubled.
+    """I13: each prize has given what its draws say and what is known of those that a restore lost, each win is one award, and no number of a draw is missing or doubled.
 
     What was won in a hall came from no draw of a phone: `hall.books` has it.
     """
@@ -259,8 +259,12 @@ def draws_counted(session: Session) -> int:
             select(Prize.campaign_id, Prize.ordinal, Prize.stock - Prize.left).where(Prize.campaign_id.not_in(halls))
         )
     }
-    places = set(given) | set(by_award) | set(left)
-    differing = sum(not given[place] == by_award.get(place, 0) == left.get(place, 0) for place in places)
+    lost = Counter[tuple[int, int]]()
+    for campaign_id, pieces in session.execute(select(NumberGap.campaign_id, NumberGap.given)):
+        lost.update({(campaign_id, int(ordinal)): n for ordinal, n in pieces.items()})
+    places = set(given) | set(by_award) | set(left) | set(lost)
+    differing = sum(given[place] != by_award.get(place, 0) for place in places)
+    differing += sum(given[place] + lost[place] != left.get(place, 0) for place in places)
     skipped = select(NumberGap.campaign_id, func.sum(NumberGap.to_k - NumberGap.from_k + 1)).group_by(
         NumberGap.campaign_id
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from copy import copy
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -12,7 +13,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.hall.hosting import Host
-from tests.hall.stage import open_hall
+from tests.hall.stage import OpenHall, open_hall
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.clock import SHANGHAI
 from wxbot.hall import told
@@ -47,6 +48,13 @@ class Office:
         self.runtime, self.li, self.wang = runtime, li, Browser(app, "wang")
         self.host = Host(open_hall(runtime, guests=6, budget_fen=300, **changes))
         self.path = f"/admin/halls/{self.host.id}/changes"
+
+    def in_(self, app: Flask, runtime: Runtime) -> Office:
+        """The same people and the same hall where another application has come up."""
+        there = copy(self)
+        there.runtime, there.li, there.wang = runtime, Browser(app, "li"), Browser(app, "wang")
+        there.host = Host(OpenHall(runtime, self.host.id, self.host.stage.slug, list(self.host.stage.openids)))
+        return there
 
     def later(self, hours: int) -> str:
         return f"{(self.host.stage.campaign().end_at + timedelta(hours=hours)).astimezone(SHANGHAI):%Y-%m-%dT%H:%M}"

@@ -6,13 +6,13 @@ beside under another name; PostgreSQL's tables are dropped.
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
@@ -26,7 +26,8 @@ from wxbot.backup.facts import facts, is_empty, refuse_difference
 from wxbot.backup.make import examine_file
 from wxbot.db import Database, beside, sqlite_file
 from wxbot.hall import gaps as hall_gaps
-from wxbot.instant import gaps
+from wxbot.instant import codes_lost, gaps
+from wxbot.instant.codes_lost import PutAside
 from wxbot.logs import get_logger
 from wxbot.migrations import knows, upgrade
 from wxbot.runtime import Runtime
@@ -39,6 +40,15 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 
+class LostCodes(NamedTuple):
+    """Codes that the replaced database had given and the copy knew as free."""
+
+    aside: int = 0
+    """How many of them nobody gets again."""
+    given_back: int = 0
+    """How many are their winners' in a hall again."""
+
+
 @dataclass
 class Restored:
     """What a restore did; `kept` are the things that were moved aside."""
@@ -46,6 +56,7 @@ class Restored:
     manifest: dict[str, Any]
     photos: int = 0
     kept: list[Path] = field(default_factory=list)
+    codes: LostCodes = field(default_factory=LostCodes)
 
 
 def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replace: bool) -> Restored:
@@ -69,6 +80,7 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
         done = Restored(archive.manifest)
         draws = {} if is_free else _used(runtime, gaps.used)
         evenings = {} if is_free else _used(runtime, hall_gaps.used)
+        codes = {} if is_free else _used(runtime, codes_lost.given)
         if place:
             _put_file(archive, place, now, done, is_free)
         else:
@@ -80,13 +92,21 @@ def restore(runtime: Runtime, file: Path, actor: Actor, now: datetime, *, replac
             photos.put(Path(name).stem, archive.content(name))
             done.photos += 1
     with runtime.database.transaction() as session:
-        gaps.leap(session, "restored", now, draws)
-        halls = hall_gaps.leap(session, "restored", now, evenings)
+        aside = codes_lost.put_aside(session, codes)
+        gaps.leap(session, "restored", now, draws, aside)
+        halls = hall_gaps.leap(session, "restored", now, evenings, aside)
+        done.codes = _counted(session, aside)
         audit.record(
             session, actor, "database_restore", f"copy:{done.manifest['made_at']}", now, detail={"is_replaced": replace}
         )
     hall_gaps.tell(runtime, halls)
     return done
+
+
+def _counted(session: Session, aside: Mapping[int, Sequence[PutAside]]) -> LostCodes:
+    codes = [each for mine in aside.values() for each in mine]
+    given_back = codes_lost.given_back(session, codes)
+    return LostCodes(len(codes) - given_back, given_back)
 
 
 def _used(runtime: Runtime, read: Callable[[Session], dict[str, T]]) -> dict[str, T]:

@@ -8,11 +8,13 @@ import click
 from wxbot.backup import make as making
 from wxbot.backup import restore as restoring
 from wxbot.backup.archive import Reader
+from wxbot.backup.restore import LostCodes
 from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database, DatabaseMissing
 from wxbot.keys import sentinel
 from wxbot.migrations import newest_revision, revisions, upgrade
+from wxbot.plurals import plural
 from wxbot.settings import load_settings
 
 
@@ -57,6 +59,21 @@ def status(is_json: bool) -> None:
             f"数据库版本 {now or '空 / empty'}，最新 {newest}，请运行：wxbot db upgrade\nOut of date; run: wxbot db upgrade"
         )
     sys.exit(0 if now == newest else 1)
+
+
+def _said_of_codes(codes: LostCodes) -> str:
+    zh, en = [], []
+    if n := codes.given_back:
+        zh.append(f"{n} 个记回了现场抽奖中奖者的名下")
+        en.append(f"{n} went back to {plural(n, 'its winner', 'their winners')} in an on-site lottery")
+    if n := codes.aside:
+        zh.append(f"{n} 个停用：已经在别人手里，不会再发给第二个人，活动的卡密页写着是哪个奖品的")
+        en.append(
+            f"{n} {plural(n, 'is', 'are')} set aside: somebody has {plural(n, 'it', 'them')}, and nobody else gets {plural(n, 'it', 'them')}; "
+            "the campaign's page of codes says of which prize"
+        )
+    n = sum(codes)
+    return f"备份以后发出的卡密有 {n} 个（从被替换的数据库里读到）：{'；'.join(zh)}。\n{n} {plural(n, 'code was', 'codes were')} given after the copy, as the replaced database says: {'; '.join(en)}."
 
 
 copy_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -130,6 +147,8 @@ def restore(file: Path, replace: bool, yes: bool) -> None:
         done = restoring.restore(runtime, file, operator(), runtime.clock.now(), replace=replace)
     for place in done.kept:
         click.echo(f"原来的保留在 {place} / what was there is kept in {place}")
+    if any(done.codes):
+        click.echo(_said_of_codes(done.codes))
     click.echo(
         f"已恢复 {done.manifest['made_at']} 的备份，照片 {done.photos} 张。Restored.\n"
         "备份之后付出的钱，这个数据库不知道：启动后它会冻结，只查询不付款，直到两位财务解冻。请先看 docs/operations.md 的“恢复之后”。\n"

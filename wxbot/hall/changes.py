@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns import draft_faults
 from wxbot.campaigns.draft_form import plain, read_moment
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import allowed, journal, rules_text, seeds, steps
+from wxbot.hall import added_lost, allowed, journal, rules_text, seeds, steps
 from wxbot.hall.draft import read_prizes
 from wxbot.hall.log import Kind, LineBody, LogLine
 from wxbot.hall.models import Hall
@@ -240,7 +240,9 @@ def approve(session: Session, change_id: int, staff_id: int, seen_sha256: str, n
     for prize, rules in _added(campaign, proposal):
         session.add(prize)
         session.flush()
-        session.add(steps.rules_of(prize, rules))
+        kept = steps.rules_of(prize, rules)
+        session.add(kept)
+        added_lost.is_there_again(hall, prize.name, kept)
         if prize.kind == "code" and not hall.is_rehearsal:
             codes.hand_over(session, prize)
     return changes.take_over(session, campaign, proposal, now)

@@ -70,11 +70,12 @@ def confirm(session: Session, campaign_id: int, d: int, now: datetime) -> Confir
 
 
 class Owed(NamedTuple):
-    """One piece of a prize that a guest has won; `amount_fen` is that of the prize when it is None."""
+    """One piece of a prize that a guest has won; `amount_fen` is that of the prize when it is None, `code_id` a code that is theirs already."""
 
     no: int
     prize_id: int
     amount_fen: int | None = None
+    code_id: int | None = None
 
 
 def owe_each(session: Session, hall: Hall, won: Sequence[Owed], now: datetime) -> list[Award]:
@@ -112,7 +113,8 @@ def owe_people(session: Session, hall: Hall, won: Sequence[tuple[str, Owed]], no
 
 def _win(k: int, openid: str, prize: Prize, owed: Owed) -> Win:
     amount_fen = prize.min_fen if owed.amount_fen is None else owed.amount_fen
-    return Win(k, openid, prize.id, prize.kind, amount_fen if prize.kind == "money" else 0)
+    fen = amount_fen if prize.kind == "money" else 0
+    return Win(k, openid, prize.id, prize.kind, fen, code_id=owed.code_id)
 
 
 def send_at_once(session: Session, given: Sequence[Award], now: datetime) -> int:

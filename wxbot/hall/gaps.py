@@ -4,13 +4,13 @@ Lines of the log that were written after the copy are lost, but people have seen
 the copy knows as revealed may have been confirmed since, a game that runs in it may be settled and played out. So each hall that is
 not closed gets one line `restored`: selections that were not settled are void, games begin anew from their next seed, and
 guests and selections go on behind a gap. A copy knows nothing of what was made from it before: where it takes the place of a
-database, that one is asked how far its halls had come (`used`), so that the same copy restored twice reaches no seed twice, and to
-what two people had put their ends later.
+database, that one is asked how far its halls had come (`used`), so that the same copy restored twice reaches no seed twice, to
+what two people had put their ends later, who has won a code, and which prizes of the evening itself there were.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.hall import ends_lost, journal, told
+from wxbot.hall import added_lost, ends_lost, journal, known, told
+from wxbot.hall.added_lost import LostPrize
 from wxbot.hall.ends_lost import LostEnd
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import RESTORED
@@ -36,11 +37,13 @@ from wxbot.hall.models import (
 )
 from wxbot.hall.select import RUNNING
 from wxbot.hall.void import void_winners
+from wxbot.instant.codes_lost import PutAside
 from wxbot.logs import get_logger
 from wxbot.runtime import Runtime
 from wxbot.transitions import moving
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 LEAP = 100
 """More selections than a hall makes between a copy and its restore; the chain has a thousand seeds."""
@@ -60,6 +63,10 @@ class UsedNumbers(NamedTuple):
     """Lines `restored` of its log: a rain that began anew used one seed for each."""
     ends: Sequence[LostEnd] = ()
     """To what two people had put its end later."""
+    added: Sequence[LostPrize] = ()
+    """Prizes of the evening itself, in the order of its log."""
+    lost: Sequence[LostPrize] = ()
+    """Those that a restore before had lost."""
 
 
 def used(session: Session) -> dict[str, UsedNumbers]:
@@ -67,28 +74,41 @@ def used(session: Session) -> dict[str, UsedNumbers]:
     restores = select(func.count()).where(HallEvent.campaign_id == Hall.campaign_id, HallEvent.kind == "restored")
     columns = (Hall.campaign_id, Hall.commitment, Hall.next_d, Hall.next_no, restores.scalar_subquery())
     halls = session.execute(select(*columns)).all()
-    later = _later_ends(session)
+    later, added = _if_whole(session, ends_lost.agreed), _if_whole(session, added_lost.added)
+    lost = _if_whole(session, added_lost.lost)  # the last one: a database of an older version has no such column
     return {
-        commitment: UsedNumbers(next_d, next_no, n, later.get(campaign_id, ()))
+        commitment: UsedNumbers(
+            next_d, next_no, n, later.get(campaign_id, ()), added.get(campaign_id, ()), lost.get(campaign_id, ())
+        )
         for campaign_id, commitment, next_d, next_no, n in halls
     }
 
 
-def _later_ends(session: Session) -> Mapping[int, Sequence[LostEnd]]:
+def _if_whole(session: Session, read: Callable[[Session], Mapping[int, Sequence[T]]]) -> Mapping[int, Sequence[T]]:
     """None of a database that is too damaged to say them, for that may be why it is replaced; its numbers count all the same."""
     try:
-        return ends_lost.agreed(session)
+        return read(session)
     except (SQLAlchemyError, ValueError, KeyError, TypeError) as error:
-        log.warning("replaced_ends_not_read", error=type(error).__name__)
+        log.warning("replaced_hall_not_read", what=read.__name__, error=type(error).__name__)
         return {}
 
 
-def leap(session: Session, why: str, now: datetime, before: Mapping[str, UsedNumbers] | None = None) -> Sequence[int]:
+def leap(
+    session: Session,
+    why: str,
+    now: datetime,
+    before: Mapping[str, UsedNumbers] | None = None,
+    aside: Mapping[int, Sequence[PutAside]] | None = None,
+) -> Sequence[int]:
     """End what runs in every hall that is not closed, and let it go on behind a gap; the halls that did, to be told after the
-    commit (`tell`). `why`: restored, thawed. `before`: what was used in the database that this one takes the place of."""
+    commit (`tell`). `why`: restored, thawed. `before`: what was used in the database that this one takes the place of; `aside`: codes of campaigns that it
+    had given: whoever won them has won them here as well."""
     query = select(Hall).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.status != "closed")
     halls = session.scalars(query.order_by(Hall.campaign_id).with_for_update(of=Hall)).all()
-    leapt = [hall.campaign_id for hall in halls if _leap(session, hall, (before or {}).get(hall.commitment), now)]
+    leapt: list[int] = []
+    for hall in halls:
+        if _leap(session, hall, (before or {}).get(hall.commitment), now, (aside or {}).get(hall.campaign_id, ())):
+            leapt.append(hall.campaign_id)
     session.flush()
     if leapt:
         log.warning("hall_numbers_leapt", halls=len(leapt), why=why)
@@ -101,12 +121,15 @@ def tell(runtime: Runtime, campaign_ids: Iterable[int]) -> None:
         told.tell(runtime, campaign_id)
 
 
-def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetime) -> bool:
+def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetime, aside: Sequence[PutAside]) -> bool:
     """One hall, which is locked; False when its evening is over."""
     evening = journal.evening(session, hall.campaign_id)
     if evening.is_closed:
         return False
-    before = before or UsedNumbers(0, 0)
+    if before is None:
+        before = UsedNumbers(0, 0)
+    else:
+        added_lost.keep(session, hall, before.added, before.lost)
     hall.next_no = max(hall.next_no, before.next_no) + LEAP_NO
     hall.next_d = min(max(hall.next_d, before.next_d) + LEAP, hall.chain_length + 1)
     if not evening.hall_id:
@@ -116,6 +139,7 @@ def _leap(session: Session, hall: Hall, before: UsedNumbers | None, now: datetim
     _say_restored(session, hall, evening, hall.next_no, hall.next_d, now)
     _void(session, hall.campaign_id, evening, now)
     _take_back_games(session, hall.campaign_id)
+    known.give_codes_back(session, hall, evening, aside, now)
     ends_lost.put_back(session, hall, evening, before.ends, now)
     if hall.scene in ("selection", "rain", "race"):
         hall.scene, hall.scene_at = "wall", now

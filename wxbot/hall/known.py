@@ -1,4 +1,5 @@
-"""A winner whom a restored database had lost: cashiers have found the payment at WeChat, and say which prize it was.
+"""A winner whom a restored database had lost: cashiers have found the payment at WeChat, and say which prize it was; of a code the
+database that was replaced says whose it is.
 
 Whoever has it already has won it: the piece is taken out of the prize, its money out of the budget, and the log says so, so that
 nobody is selected for it once more. A game of which one payment was found has been played. Whoever was lost with their number
@@ -14,13 +15,18 @@ from sqlalchemy.orm import Session
 
 from wxbot.hall import journal
 from wxbot.hall.confirm import Owed, owe_people
+from wxbot.hall.evening import Evening
 from wxbot.hall.models import Guest, Hall, HallEvent
-from wxbot.instant.models import Award, Prize
+from wxbot.instant.codes_lost import PutAside
+from wxbot.instant.models import Award, Prize, PrizeCode
 from wxbot.instant.owe import NotCovered
+from wxbot.logs import get_logger
 from wxbot.orders.found import FoundOrder
 from wxbot.orders.models import Order
 from wxbot.payouts.models import PAYOUT_REASON, Payout
 from wxbot.text import Refusal, Text
+
+log = get_logger(__name__)
 
 NOT_COVERED = Text(
     "这个奖项或预算已经不够：请先追加并批准预算，或认定为别的付款",
@@ -39,13 +45,17 @@ def no_slot(prize: str) -> Text:
     )
 
 
-AWARDS = (
-    select(Award, Prize)
-    .join(Prize, Prize.id == Award.prize_id)
-    .join(Payout, Payout.id == Award.payout_id)
+_PAID = (
+    select(Payout.id)
     .join(Order, (Order.reason_kind == PAYOUT_REASON) & (Order.reason_id == Payout.id))
     .join(FoundOrder, FoundOrder.mch_billno == Order.mch_billno)
     .where(FoundOrder.reason_kind == "prize", FoundOrder.status == "adopted")
+)
+_CODES = select(PrizeCode.award_id).where(PrizeCode.lost_k.is_not(None), PrizeCode.award_id.is_not(None))
+AWARDS = (
+    select(Award, Prize)
+    .join(Prize, Prize.id == Award.prize_id)
+    .where(Award.payout_id.in_(_PAID) | Award.id.in_(_CODES))
     .order_by(Award.k)
 )
 """Awards of winners whom a restored database had lost, with their prizes; in a hall in the order of the lines `found`."""
@@ -81,6 +91,27 @@ def win(session: Session, prize_id: int, openid: str, amount_fen: int, now: date
     except NotCovered as error:
         raise Refusal("not_covered", NOT_COVERED) from error
     return award
+
+
+def give_codes_back(session: Session, hall: Hall, evening: Evening, aside: Sequence[PutAside], now: datetime) -> None:
+    """Say of each code of a prize of this hall, which is locked and behind its line `restored`, that whoever won it has won it: the
+    award is theirs with this very code. One whose prize the copy does not know, or has no open piece of, stays put aside."""
+    mine = [each for each in aside if each.openid and each.prize_id is not None]
+    if not mine or hall.is_rehearsal:
+        return
+    numbers = select(Guest.openid, Guest.no).where(Guest.campaign_id == hall.campaign_id)
+    no_of = {row.openid: row.no for row in session.execute(numbers)}
+    for each in mine:
+        prize = session.get_one(Prize, each.prize_id, populate_existing=True)
+        no = no_of.get(each.openid, 0)
+        try:
+            if prize.left < 1:
+                continue
+            journal.require_and_append(session, hall, "found", {"prize": prize.ordinal, "no": no}, now, evening)
+        except Refusal as refusal:
+            log.warning("hall_code_not_known", campaign_id=hall.campaign_id, prize=prize.ordinal, why=refusal.reason)
+            continue
+        owe_people(session, hall, [(each.openid, Owed(no, prize.id, code_id=each.code_id))], now)
 
 
 def know_again(session: Session, hall: Hall, guests: Sequence[Guest], now: datetime) -> None:

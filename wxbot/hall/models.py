@@ -121,6 +121,8 @@ class Hall(Base):
     language: Mapped[ScreenLanguage] = mapped_column(String(2), default="zh")
     """Of the screen, whatever the browser before it prefers; a phone speaks its owner's."""
     faces_deleted_at: Mapped[datetime | None]
+    lost_prizes: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    """Prizes of the evening itself that a restore has lost, to be asked for again (added_lost)."""
 
     __table_args__ = (
         one_of("mode", EntropyMode),

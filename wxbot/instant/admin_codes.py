@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
-from wxbot.instant import codes
+from wxbot.instant import codes, codes_lost
 from wxbot.staff.console import act, guard, one_or_404, refusal_told, role_required, runtime, tell
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
 
@@ -77,4 +77,6 @@ def _page(campaign_id: int, ordinal: int, report: codes.CodeReport | None = None
     one_or_404(prize if prize["kind"] == "code" else None)
     with runtime().database.reading() as session:
         n = codes.counts(session, campaign_id).get(ordinal, 0)
-    return render_template("console/codes.html", campaign=campaign, prize=prize, ordinal=ordinal, n=n, report=report)
+        aside = codes_lost.aside_of(session, campaign_id, ordinal)
+    shown = {"campaign": campaign, "prize": prize, "ordinal": ordinal, "n": n, "aside": aside, "report": report}
+    return render_template("console/codes.html", **shown)

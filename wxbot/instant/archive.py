@@ -63,6 +63,7 @@ def _values(
     gaps = session.scalars(
         select(NumberGap).where(NumberGap.campaign_id == campaign.id).order_by(NumberGap.from_k)
     ).all()
+    lost = [[gap.from_k, gap.given] for gap in gaps if gap.given]
     yield {
         "archive": FORMAT,
         "campaign_id": campaign.id,
@@ -86,6 +87,7 @@ def _values(
             for each in rules
         ],
         "gaps": [[gap.from_k, gap.to_k] for gap in gaps],
+        **({"lost": lost} if lost else {}),
     }
     draws = select(InstantDraw).where(InstantDraw.campaign_id == campaign.id).order_by(InstantDraw.k)
     for draw in session.scalars(draws.execution_options(yield_per=ROWS_AT_ONCE)):

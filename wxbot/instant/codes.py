@@ -4,6 +4,7 @@ In a draft the prize's stock follows its codes. Later only what is missing can b
 prize that a running hall gets on the spot they lie ready (`lay_ready`) until two people have agreed to it (`hand_over`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from wxbot import typed
 from wxbot.campaigns.mechanic import Values
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
-from wxbot.instant.models import Prize, PrizeCode
+from wxbot.instant.models import NumberGap, Prize, PrizeCode
 from wxbot.instant.terms import lay
 from wxbot.plurals import plural
 from wxbot.settings import Settings
@@ -34,6 +35,10 @@ CHUNK = 500
 COLUMNS = (Column("code", ("卡密", "兑换码", "券码", "卡号", "序列号", "code", "serial")),)
 NEEDS = (("code",),)
 """What a sheet of codes must have (sheets.read)."""
+
+_IS_ASIDE = PrizeCode.award_id.is_(None) & PrizeCode.lost_k.is_not(None)
+"""Somebody has it whose award a restore has lost; it stays, so that it is not read in again (codes_lost)."""
+_IS_READY = PrizeCode.prize_id.is_(None) & ~_IS_ASIDE
 
 _NO_PRIZE = Text(
     "先把草稿里标出的地方改好并保存，再导入卡密",
@@ -69,10 +74,13 @@ def masked(code: str) -> str:
 
 
 def counts(session: Session, campaign_id: int) -> dict[int, int]:
-    """Prize's ordinal → how many codes it has."""
+    """Prize's ordinal → how many codes it has. Those that a restore put aside are none, but for the pieces of the prize that they were."""
     query = select(Prize.ordinal, func.count()).join(PrizeCode, PrizeCode.prize_id == Prize.id)
-    rows = session.execute(query.where(Prize.campaign_id == campaign_id).group_by(Prize.ordinal))
-    return {ordinal: int(n) for ordinal, n in rows}
+    rows = session.execute(query.where(Prize.campaign_id == campaign_id, ~_IS_ASIDE).group_by(Prize.ordinal))
+    found = Counter[int]({ordinal: int(n) for ordinal, n in rows})
+    for given in session.scalars(select(NumberGap.given).where(NumberGap.campaign_id == campaign_id)):
+        found.update({int(ordinal): n for ordinal, n in given.items()})
+    return dict(found)
 
 
 def lacking(session: Session, _settings: Settings, values: Values, campaign_id: int | None) -> Iterator[Refusal]:
@@ -115,7 +123,7 @@ def read_in(
     if prize is None:
         raise Refusal("absent", _WHICH)
     if replace:
-        session.execute(delete(PrizeCode).where(PrizeCode.prize_id == prize.id))
+        session.execute(delete(PrizeCode).where(PrizeCode.prize_id == prize.id, ~_IS_ASIDE))
     report = CodeReport()
     fresh = _fresh(session, vault, campaign_id, lines, report)
     before = counts(session, campaign_id).get(ordinal, 0)
@@ -137,7 +145,7 @@ def read_in(
 
 def ready(session: Session, campaign_id: int) -> int:
     """How many codes lie ready for a prize that does not exist yet."""
-    query = select(func.count()).where(PrizeCode.campaign_id == campaign_id, PrizeCode.prize_id.is_(None))
+    query = select(func.count()).where(PrizeCode.campaign_id == campaign_id, _IS_READY)
     return session.scalar(query) or 0
 
 
@@ -146,8 +154,7 @@ def lay_ready(
 ) -> CodeReport:
     """Seal these codes (line, code) for a prize to come. The caller holds the campaign. `replace`: these lie ready and no others."""
     if replace:
-        mine = (PrizeCode.campaign_id == campaign_id, PrizeCode.prize_id.is_(None))
-        session.execute(delete(PrizeCode).where(*mine))
+        session.execute(delete(PrizeCode).where(PrizeCode.campaign_id == campaign_id, _IS_READY))
     report = CodeReport()
     fresh = _fresh(session, vault, campaign_id, lines, report)
     _write(session, vault, campaign_id, None, fresh)
@@ -157,7 +164,7 @@ def lay_ready(
 
 def hand_over(session: Session, prize: Prize) -> None:
     """Give a new prize as many of the codes that lie ready as it has pieces, in their order. Raises Refusal when there are fewer."""
-    mine = (PrizeCode.campaign_id == prize.campaign_id, PrizeCode.prize_id.is_(None))
+    mine = (PrizeCode.campaign_id == prize.campaign_id, _IS_READY)
     first = select(PrizeCode.id).where(*mine).order_by(PrizeCode.ordinal).limit(prize.stock)
     if changed(session, update(PrizeCode).where(PrizeCode.id.in_(first)).values(prize_id=prize.id)) != prize.stock:
         raise moved_on()

@@ -5,12 +5,13 @@ once. So each campaign goes on far above whatever it can have given, and the gap
 A copy knows nothing of what was made from it before: where it takes the place of a database, that one is asked (`used`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wxbot.instant.codes_lost import PutAside, take_pieces
 from wxbot.instant.models import InstantTerms, NumberGap
 from wxbot.logs import get_logger
 
@@ -26,16 +27,23 @@ def used(session: Session) -> dict[str, int]:
     return {each.seed_sha256: each.next_k for each in rows}
 
 
-def leap(session: Session, why: str, now: datetime, before: Mapping[str, int] | None = None) -> int:
+def leap(
+    session: Session,
+    why: str,
+    now: datetime,
+    before: Mapping[str, int] | None = None,
+    aside: Mapping[int, Sequence[PutAside]] | None = None,
+) -> int:
     """Let every campaign that has drawn, or could have, go on behind a gap; returns how many did. `why`: restored, thawed.
-    `before`: what was `used` in the database that this one takes the place of."""
+    `before`: what was `used` in the database that this one takes the place of; `aside`: codes of campaigns that it had given (codes_lost)."""
     could_draw = (InstantTerms.seed_sealed != "") & InstantTerms.seed.is_(None)
     query = select(InstantTerms).where(could_draw).order_by(InstantTerms.campaign_id).with_for_update()
     leaping = session.scalars(query).all()
     for terms in leaping:
         next_k = max(terms.next_k, (before or {}).get(terms.seed_sha256, 0)) + LEAP
         gap = {"from_k": terms.next_k, "to_k": next_k - 1}
-        session.add(NumberGap(campaign_id=terms.campaign_id, **gap, why=why, at=now))
+        given = take_pieces(session, (aside or {}).get(terms.campaign_id, ()))
+        session.add(NumberGap(campaign_id=terms.campaign_id, **gap, given=given, why=why, at=now))
         terms.next_k = next_k
     session.flush()
     if leaping:

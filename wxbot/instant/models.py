@@ -150,6 +150,9 @@ class PrizeCode(Base):
     code_sealed: Mapped[str] = mapped_column(String(400))
     code_index: Mapped[str] = mapped_column(String(64))
     award_id: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    lost_k: Mapped[int | None] = mapped_column(BigInteger)
+    """Number of the award by which somebody got it in what a restore has lost: it is given to nobody else (codes_lost). With an
+    award it is that person's again."""
 
     __table_args__ = (
         UniqueConstraint("prize_id", "ordinal"),
@@ -283,6 +286,8 @@ class NumberGap(Base):
     campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     from_k: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     to_k: Mapped[int] = mapped_column(BigInteger)
+    given: Mapped[dict[str, int]] = mapped_column(JSON, default=dict)
+    """Ordinal of a prize → how many of its pieces are known to have been given by these numbers, and are out of its stock."""
     why: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime]
 

@@ -55,6 +55,8 @@ class Win:
     kind: str
     amount_fen: int
     channel_code: str = ""
+    code_id: int | None = None
+    """The code that is theirs already; None: the first one that is free."""
     public_id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
 
 
@@ -108,12 +110,15 @@ def _give_codes(session: Session, campaign_id: int, wins: Sequence[Win]) -> None
     award_of = {row.k: row.id for row in session.execute(numbers)}
     for prize_id in sorted({win.prize_id for win in wins}):
         mine = [win for win in wins if win.prize_id == prize_id]
-        is_free = (PrizeCode.prize_id == prize_id) & PrizeCode.award_id.is_(None)
-        codes = session.scalars(select(PrizeCode.id).where(is_free).order_by(PrizeCode.ordinal).limit(len(mine))).all()
-        if len(codes) < len(mine):
+        taking = [win for win in mine if win.code_id is None]
+        is_free = (PrizeCode.prize_id == prize_id) & PrizeCode.award_id.is_(None) & PrizeCode.lost_k.is_(None)
+        free = select(PrizeCode.id).where(is_free).order_by(PrizeCode.ordinal).limit(len(taking))
+        code_of = dict(zip([win.k for win in taking], session.scalars(free), strict=False))
+        code_of |= {win.k: win.code_id for win in mine if win.code_id is not None}
+        if len(code_of) < len(mine):
             raise NotCovered(f"campaign {campaign_id}: prize {prize_id} has no code left")
         table: Any = Base.metadata.tables[PrizeCode.__tablename__]
         given = update(table).where(table.c.id == bindparam("code"), table.c.award_id.is_(None))
-        pairs = [{"code": code, "award": award_of[win.k]} for code, win in zip(codes, mine, strict=True)]
+        pairs = [{"code": code_of[win.k], "award": award_of[win.k]} for win in mine]
         if changed(session, given.values(award_id=bindparam("award")), pairs) != len(mine):
             raise NotCovered(f"campaign {campaign_id}: a code was given elsewhere")

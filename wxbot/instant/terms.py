@@ -80,9 +80,11 @@ def _move_codes(
     mine = (Prize.campaign_id == campaign_id, Prize.kind == "code", Prize.id.not_in(gone))
     rows = session.execute(select(Prize.id, Prize.ordinal, Prize.name).where(*mine)).all()
     by_name, by_ordinal = {row.name: row.id for row in rows}, {row.ordinal: row.id for row in rows}
+    is_lost = PrizeCode.lost_k.is_not(None)  # somebody has it: it must not be read in again
     goes_to = {old: by_name.get(name, by_ordinal.get(ordinal)) for old, ordinal, name in before}
     for old, new in goes_to.items():
         if new is None:
+            session.execute(update(PrizeCode).where(PrizeCode.prize_id == old, is_lost).values(prize_id=None))
             session.execute(delete(PrizeCode).where(PrizeCode.prize_id == old))
     moved = {old: new for old, new in goes_to.items() if new is not None and new != old}
     if moved:

@@ -1,7 +1,8 @@
 """Replay a campaign from its archive: every draw in the order of k, stock and release included, and name each that differs.
 
 The file is text, one JSON value a line. First the header: {"archive": 1, "campaign_id", "seed", "seed_sha256", "next_k", "rules":
-[{"version", "text", "config", "sha256", "published_at"}], "gaps": [[from_k, to_k]]}. Then a line per draw: {"k", "nonce", "dice",
+[{"version", "text", "config", "sha256", "published_at"}], "gaps": [[from_k, to_k]]}, and where pieces are known to have been given by the numbers of a gap
+"lost": [[from_k, {ordinal: how many}]]. Then a line per draw: {"k", "nonce", "dice",
 "prize" (ordinal or null), "amount_fen", "outcome", "rule_version", "released", "left", "at" (Unix seconds), "person" (masked)}.
 Lines with "award" are for the archive's other readers.
 """
@@ -85,6 +86,7 @@ class _Replay:
         self._rules = {int(each["version"]): Rules.read(each["config"]) for each in header["rules"]}
         self._amounts = {version: Amounts(rules, self._seed) for version, rules in self._rules.items()}
         self._gaps = {int(from_k): int(to_k) for from_k, to_k in header.get("gaps", ())}
+        self._lost = {int(from_k): dict[str, int](given) for from_k, given in header.get("lost", ())}
         self._given: dict[int, int] = {}
         self._nonces: set[str] = set()
         self._next_k = self._behind_gaps(1)
@@ -95,10 +97,18 @@ class _Replay:
             k = self._gaps[k] + 1
         return k
 
+    def _lose(self, k: int) -> None:
+        """Take out what the numbers of the gaps in front of draw k have given."""
+        for from_k in [each for each in self._lost if each < k]:
+            for ordinal, n in self._lost.pop(from_k).items():
+                self._given[int(ordinal)] = self._given.get(int(ordinal), 0) + int(n)
+
     def header_faults(self) -> Iterator[ReplayFault]:
         if self._header["archive"] != FORMAT:
             yield ReplayFault(1, None, "format", FORMAT, self._header["archive"])
         of_seed = hashlib.sha256(self._seed.encode()).hexdigest()
+        for from_k in self._lost.keys() - self._gaps.keys():
+            yield ReplayFault(1, None, "lost", "a gap", from_k)
         if self._header["seed_sha256"] != of_seed:
             yield ReplayFault(1, None, "seed_sha256", of_seed, self._header["seed_sha256"])
         for each in self._header["rules"]:
@@ -125,6 +135,7 @@ class _Replay:
                 yield k, name, expected[name], row[name]
 
     def _decided(self, rules: Rules, version: int, k: int, nonce: str, at: int) -> dict[str, Any]:
+        self._lose(k)
         rolled = dice(self._seed, self._campaign_id, k, nonce)
         given = [self._given.get(prize.ordinal, 0) for prize in rules.prizes]
         decision = decide(rules, given, rules.released_at(at), rolled)
