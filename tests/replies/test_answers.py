@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 
@@ -172,6 +174,29 @@ def test_the_rules_are_not_read_for_every_message(database: Database) -> None:
     answers.forget()
     answers.to_text("x", NOW)
     assert len(reads) <= 3
+
+
+def test_a_message_that_comes_while_the_rules_are_first_read_is_answered_by_them(database: Database) -> None:
+    """A new follower and their first word come together, to two threads of a process that has just begun."""
+    with database.transaction() as session:
+        rules.add_rule(session, "equal", "红包", NOW, text="来啦")
+    begun, may_go_on = Event(), Event()
+
+    def read() -> object:
+        begun.set()
+        assert may_go_on.wait(60)
+        with database.reading() as session:
+            return read_book(session)
+
+    answers = Answers(read, "https://shop.example.com", "小店")  # type: ignore[arg-type]
+    with ThreadPoolExecutor(2) as threads:
+        greeting = threads.submit(answers.to_new_follower, NOW)
+        assert begun.wait(60)
+        reply = threads.submit(answers.to_text, "红包", NOW)
+        wait([reply], timeout=0.1)
+        may_go_on.set()
+        assert reply.result() == TextReply("来啦")
+        assert greeting.result() is not None
 
 
 def test_unreadable_rules_leave_the_last_ones_in_force(database: Database) -> None:

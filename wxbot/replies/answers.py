@@ -157,8 +157,9 @@ class Answers:
         self._guard = threading.Lock()
 
     def book(self) -> Book:
-        """The current rules; one thread reads them again, the others go on with the last ones."""
-        if time.monotonic() >= self._due and self._guard.acquire(blocking=self._book is EMPTY):
+        """The current rules; one thread reads them again, the others go on with the last ones, or wait for the first ones."""
+        is_first = self._book is EMPTY
+        if (is_first or time.monotonic() >= self._due) and self._guard.acquire(blocking=is_first):
             try:
                 if time.monotonic() >= self._due:
                     self._due = time.monotonic() + RETRY_S
