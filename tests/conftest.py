@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import logging
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -234,6 +236,26 @@ def plain_tracebacks() -> None:
             structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
         ]
     )
+
+
+@pytest.fixture(autouse=True)
+def logs_stay_the_tests() -> Iterator[None]:
+    """A test that begins the application of a deployment sets up its logs for the whole process, written to that test's own stderr."""
+    before = structlog.get_config()
+    hooks = sys.excepthook, threading.excepthook, sys.unraisablehook
+    root, level, handlers = logging.getLogger(), logging.getLogger().level, set(logging.getLogger().handlers)
+    yield
+    if structlog.get_config() == before:
+        return
+    structlog.configure(**before)
+    for name, module in sys.modules.items():
+        log = getattr(module, "log", None) if name.startswith("wxbot.") else None
+        if isinstance(log, type(structlog.get_logger())):
+            vars(log).pop("bind", None)  # it keeps what it was first used with
+    sys.excepthook, threading.excepthook, sys.unraisablehook = hooks
+    logging.captureWarnings(False)
+    root.setLevel(level)
+    root.handlers[:] = [each for each in root.handlers if each in handlers]
 
 
 @pytest.fixture(scope="session", autouse=True)
