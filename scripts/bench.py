@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -143,9 +144,16 @@ def report(figures: list[Figure], failed: dict[str, str], chosen: argparse.Names
     }
 
 
+def end(_signal: int, _frame: object) -> None:
+    """A measurement that is told to end takes down what it started, as one that is interrupted at the keyboard does."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    sys.exit(128 + signal.SIGTERM)
+
+
 def main() -> int:
     """Measure and print; 0 unless a case could not be measured. A missed aim is a figure, not an error."""
     chosen, console = options(), Console(width=None if sys.stdout.isatty() else 150)
+    signal.signal(signal.SIGTERM, end)
     load = os.getloadavg()[0]
     console.print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load before: {load:.1f}")
     try:

@@ -312,14 +312,15 @@ def seed(database: Database, vault: Vault, world: World, now: datetime, device_i
     with database.transaction() as session:
         if session.execute(select(ReplyRule.id).limit(1)).first() is None:
             session.add_all(_rules(now))
-    with database.transaction() as session:
-        for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_hall(now), plan_wheel(now)):
+    for plan in (plan_campaign(now, device_id), plan_scratch(now), plan_hall(now), plan_wheel(now)):
+        with database.transaction() as session:
             campaign_id = draft.save(session, plan, staff[MARKETER.login], now)
             for ordinal, prize in enumerate(plan.terms.get("prizes", ()), 1):
                 if prize["kind"] == "code":
                     codes.read_in(session, vault, campaign_id, ordinal, enumerate(CARDS, 1))
-            draft.submit(session, campaign_id, staff[MARKETER.login], now)
-            draft.approve(session, campaign_id, staff[CASHIER.login], now)
-            launch.launch(session, campaign_id, staff[MARKETER.login], now)
+        for verb, by in ((draft.submit, MARKETER), (draft.approve, CASHIER), (launch.launch, MARKETER)):
+            with database.transaction() as session:  # as in the console: a request of its own for each
+                verb(session, campaign_id, staff[by.login], now)
+    with database.reading() as session:
         slugs = {each.mechanic: each.slug for each in session.scalars(select(Campaign).order_by(Campaign.id))}
         return slugs["instant"], slugs["hall"]
