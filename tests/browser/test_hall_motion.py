@@ -52,6 +52,15 @@ BEHIND = """async (frames) => {
   return found;
 }"""
 """In how many frames something is drawn on a line through the middle of the panel: beside it, and where only what is all behind it can lie."""
+DRAWN = """async (frames) => {
+  const pen = document.querySelector('#roll-ball canvas.sheet').getContext('2d');
+  let count = 0;
+  pen.drawImage = function (...what) { count += 1; CanvasRenderingContext2D.prototype.drawImage.apply(this, what); };
+  for (let n = 0; n < frames; n += 1) { await new Promise(requestAnimationFrame); }
+  delete pen.drawImage;
+  return count;
+}"""
+"""How often something is put on the ball's sheet in so many frames."""
 COUNTED = """() => {
   const real = window.requestAnimationFrame;
   window.requestAnimationFrame = (step) => { window.framesAsked += 1; return real(step); };
@@ -115,7 +124,7 @@ def test_what_moves_is_bounded_and_each_of_its_points_is_one_of_the_screens_and_
             assert sheet["width"] * sheet["height"] <= MOST_POINTS[grain] * 1.001, room
 
 
-def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:
+def test_the_ball_stands_on_its_piece_of_the_room_and_still_where_no_motion_is_wanted(screen: Screen) -> None:
     screen.page.emulate_media(reduced_motion="no-preference")
     screen.show(scene="selection", newest=people(60), selection=selection(5, [], "drawn"))
     for width, height in ((1280, 720), (1024, 640)):
@@ -127,6 +136,9 @@ def test_the_ball_stands_on_its_piece_of_the_room(screen: Screen) -> None:
         )
         for found, wanted in screen.page.evaluate(SEAM, "#roll-ball"):
             assert found == wanted
+    assert screen.page.evaluate(DRAWN, 20) > 0
+    screen.page.emulate_media(reduced_motion="reduce")
+    assert screen.page.evaluate(DRAWN, 20) == 0
 
 
 def test_a_packet_that_is_all_behind_the_panel_of_a_rain_is_not_drawn(screen: Screen) -> None:

@@ -60,7 +60,10 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
     phone.goto(address(stage, "?c=poster"))
     phone.emulate_media(reduced_motion="no-preference")
     draw(phone, skin)
+    if skin == "wheel":  # as a layer, so that no frame of it is painted anew
+        assert phone.locator("#disc").evaluate("(disc) => getComputedStyle(disc).willChange") == "transform"
     phone.locator("#sheet-title", has_text="抽中").wait_for()
+    assert phone.locator(".is-turning").count() == 0
     phone.emulate_media(reduced_motion="reduce")  # what moves was seen
     assert "1.00" in phone.locator("#sheet-prize").inner_text()
     assert "前领取" in phone.locator("#sheet-deadline").inner_text()

@@ -104,7 +104,10 @@
       svg('circle', { cx: at[0], cy: at[1], r: 3.6, class: n % 2 ? 'bulb' : 'bulb bulb-late' }, rim);
     }
 
-    function turn() { disc.setAttribute('transform', 'rotate(' + angle.toFixed(2) + ')'); }
+    function turn() { disc.style.transform = 'rotate(' + angle.toFixed(2) + 'deg)'; }
+
+    /* While it turns the disc is a layer, which is drawn once; standing still it is drawn where it stands, sharply. */
+    function layer(isTurning) { disc.classList.toggle('is-turning', isTurning); }
 
     function free(now) {
       angle = (angle + (last ? Math.min(now - last, 50) : 0) * SPEED) % 360;
@@ -119,28 +122,38 @@
       begin: function () {
         if (still.matches) { return; }
         cancelAnimationFrame(frame);
+        layer(true);
         last = 0;
         frame = requestAnimationFrame(free);
       },
-      rest: function () { cancelAnimationFrame(frame); },
+      rest: function () { cancelAnimationFrame(frame); layer(false); },
       play: function (ordinal, name) {
         var target = aim(find(spread, ordinal, name));
         cancelAnimationFrame(frame);
         if (still.matches) { angle = target; turn(); return Promise.resolve(); }
+        layer(true);
         var from = angle;
         var way = 1080 + ((target - from) % 360 + 360) % 360;
         var lasts = 2 * way / SPEED; // a slowing that begins with the speed it has
         return new Promise(function (done) {
           var began = 0;
+          var late = setTimeout(end, lasts + 3000); // a page in the back draws no frames
+          function end() {
+            clearTimeout(late);
+            cancelAnimationFrame(frame);
+            angle = target;
+            turn();
+            layer(false);
+            wait(350).then(done);
+          }
           function slow(now) {
             began = began || now;
             var part = Math.min(1, (now - began) / lasts);
             angle = from + way * (1 - (1 - part) * (1 - part));
             turn();
-            if (part < 1) { frame = requestAnimationFrame(slow); } else { angle %= 360; wait(350).then(done); }
+            if (part < 1) { frame = requestAnimationFrame(slow); } else { end(); }
           }
           frame = requestAnimationFrame(slow);
-          setTimeout(function () { cancelAnimationFrame(frame); angle = target; turn(); done(); }, lasts + 3000); // a page in the back draws no frames
         });
       }
     };

@@ -70,6 +70,9 @@ class Sprite {
     return this.stamps[depth];
   }
 
+  /** Whether it is painted at this depth as it is now. */
+  has(depth) { return Boolean(this.stamps[depth]); }
+
   faint(near) {
     const scale = 0.42 + 0.58 * near;
     return stamp(this.size * scale, this.size * SHAPE * scale, (pen, width, height) => {
@@ -152,6 +155,8 @@ function halves(name) {
   return [parts.slice(0, at).join('').trim(), parts.slice(at).join('').trim()];
 }
 
+function depthOf(card) { return Math.min(DEPTHS - 1, Math.floor(card.near * DEPTHS)); }
+
 export class Ball {
   constructor(room, faces) {
     this.sheet = new Sheet(room);
@@ -188,7 +193,6 @@ export class Ball {
 
   begin(isRolling) {
     this.target = isRolling ? ROLLING_SPEED : RESTING_SPEED;
-    if (calm.matches) { this.target = isRolling ? 0.4 : 0; }
     this.stop?.();
     this.stop = moving((seconds) => this.step(seconds), isRolling);
     if (this.parade && this.sheet.measure()) { this.fill(this.parade.people); }
@@ -200,6 +204,10 @@ export class Ball {
   }
 
   step(seconds) {
+    if (calm.matches) { // it stands still, and is drawn anew only for a picture that has come
+      if (this.cards.some((each) => each.near >= UNSEEN && !each.sprite.has(depthOf(each)))) { this.place(); }
+      return;
+    }
     this.speed += (this.target - this.speed) * Math.min(1, seconds * 2.4);
     this.angle += this.speed * seconds;
     this.due = Math.min(2, (this.due || 0) + seconds * CHANGES_A_SECOND);
@@ -234,8 +242,7 @@ export class Ball {
     sheet.clear();
     for (const each of this.cards) {
       if (each.near < UNSEEN) { continue; }
-      const depth = Math.min(DEPTHS - 1, Math.floor(each.near * DEPTHS));
-      sheet.put(each.sprite.at(depth), middleX + each.x * wide, middleY + each.h * high);
+      sheet.put(each.sprite.at(depthOf(each)), middleX + each.x * wide, middleY + each.h * high);
     }
   }
 }
