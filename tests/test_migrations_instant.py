@@ -68,3 +68,19 @@ def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_aga
         assert [(code.ordinal, code.prize_id) for code in session.scalars(select(PrizeCode))] == [(1, prize.id)]
     found = {each["name"]: each["nullable"] for each in inspect(empty.engine).get_columns("prize_codes")}
     assert found == columns | {"prize_id": True, "lost_k": True}
+
+
+@pytest.mark.on_both
+def test_codes_that_a_restore_put_aside_go_before_nothing_says_any_more_that_they_are(empty: Database) -> None:
+    lay(empty)
+    with empty.transaction() as session:
+        window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
+        campaign = fill(session, Campaign, id=7, mechanic="hall", **window)
+        prize = fill(session, Prize, campaign_id=campaign.id, stock=9, left=9, kind="code")
+        for n, (lost_k, award_id) in enumerate([(None, None), (5, None), (6, 6)], 1):
+            mine = {"campaign_id": 7, "prize_id": prize.id, "ordinal": n, "code_index": f"i{n}"}
+            fill(session, PrizeCode, **mine, lost_k=lost_k, award_id=award_id)
+    for _ in down_and_up(empty, "0043", "0044"):
+        assert "lost_k" not in {each["name"] for each in inspect(empty.engine).get_columns("prize_codes")}
+    with empty.reading() as session:
+        assert [code.ordinal for code in session.scalars(select(PrizeCode).order_by(PrizeCode.ordinal))] == [1, 3]

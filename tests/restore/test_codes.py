@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import select
 
 from tests.conftest import simulator_settings
 from tests.hall.hosting import Host
-from tests.hall.stage import OpenHall, launched
+from tests.hall.stage import OpenHall, launched, open_hall
 from tests.instant.crowd import nonce, person, taps
-from tests.instant.stage import InstantStage, archive_of, set_wheel
+from tests.instant.stage import InstantStage, approved, archive_of, set_wheel
 from tests.servers import SimulatedWeChat
 from tests.test_cli import Operator, environment
 from wxbot import invariants
-from wxbot.hall import sign_in
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import gaps, sign_in
 from wxbot.instant import archive, awards, codes, codes_lost
 from wxbot.instant.models import Award
+from wxbot.migrations import _config
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 from wxbot.text import Refusal
@@ -160,3 +163,49 @@ def test_a_bare_machine_says_nothing_of_codes(
     assert "卡密" not in told and "备份之后付出的钱" in told
     with closing(Runtime(bare)) as runtime:
         assert list(given(runtime)) == ["KEY-1"] and broken(runtime) == {}
+
+
+def test_a_copy_of_before_the_launch_starts_when_the_codes_that_were_given_are_made_up_for(
+    settings: Settings, operator: Operator, copy: str
+) -> None:
+    with closing(Runtime(settings)) as runtime:
+        stage = approved(runtime, CODE | {"stock": 2}, **MANY)
+        read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-2"])
+    operator.ok("db", "backup", copy)
+    with closing(Runtime(settings)) as runtime:
+        stage = InstantStage(runtime, stage.campaign_id, stage.slug)
+        stage.work()
+        draw(stage)
+    operator.ok("db", "restore", copy, "--replace", "--yes")
+    with closing(Runtime(settings)) as runtime:
+        stage = InstantStage(runtime, stage.campaign_id, stage.slug)
+        stage.work()
+        with runtime.database.reading() as session:
+            assert session.get_one(Campaign, stage.campaign_id).status == "launching", "a code is missing"
+            assert codes.counts(session, stage.campaign_id) == {1: 1}
+        assert read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-3"]).added == 1
+        stage.work()
+        assert [draw(stage)["outcome"] for _ in range(3)] == ["won", "won", "lost"]
+        assert list(given(runtime)) == ["KEY-2", "KEY-3"] and broken(runtime) == {}
+
+
+@pytest.mark.on_both
+def test_a_database_of_the_version_before_says_which_codes_it_gave_and_how_far_its_halls_had_come(
+    settings: Settings, operator: Operator, copy: str
+) -> None:
+    with closing(Runtime(settings)) as runtime:
+        stage = set_wheel(runtime, CODE | {"stock": 2}, **MANY)
+        read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-2"])
+        stage.work()
+        hall = open_hall(runtime, guests=1, slug="party")
+    operator.ok("db", "backup", copy)
+    with closing(Runtime(settings)) as runtime:
+        draw(InstantStage(runtime, stage.campaign_id, stage.slug))
+        Host(OpenHall(runtime, hall.campaign_id, hall.slug, hall.openids)).stage.come(2)
+        command.downgrade(_config(runtime.database), "0043")
+    assert "备份以后发出的卡密有 1 个" in operator.ok("db", "restore", copy, "--replace", "--yes")
+    with closing(Runtime(settings)) as runtime:
+        draw(InstantStage(runtime, stage.campaign_id, stage.slug))
+        assert list(given(runtime)) == ["KEY-2"] and broken(runtime) == {}
+        there = OpenHall(runtime, hall.campaign_id, hall.slug, hall.openids)
+        assert there.hall().next_no == 4 + gaps.LEAP_NO and there.hall().lost_prizes == []
