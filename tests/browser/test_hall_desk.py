@@ -16,6 +16,7 @@ from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
 from tests.waiting import until_page
 from wxbot.campaigns.models import Campaign
+from wxbot.hall.models import Hall
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
 from wxbot.staff.console import LANGUAGE_COOKIE
@@ -82,6 +83,17 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.wait_for_load_state()
     page.goto(f"{base}/admin/halls/{host.id}")
     check(page, "1-begin")
+    lost = {
+        "kind": "prize",
+        "name": "加奖：一张名字很长很长的视频网站会员月卡",
+        "pieces": 20,
+        "names": ["李运营（li.test）", "王财务（wang.test）"],
+    }
+    with site.database.transaction() as session:
+        session.get_one(Hall, host.id).lost_prizes = [lost, {**lost, "kind": "race", "name": "再跑一次"}]
+    page.reload()
+    page.locator("#lost").wait_for()
+    check_at_each_size(page, "1-lost")
     assert page.locator("#ending").inner_text() == ""
     with site.database.transaction() as session:
         session.execute(update(Campaign).values(end_at=site.clock.now() + timedelta(minutes=14)))

@@ -29,7 +29,7 @@ from wxbot.settings import Settings
 from wxbot.text import Refusal
 
 CODE = {"kind": "code", "name": "月卡", "min_fen": 0, "max_fen": 0, "value_fen": 1500}
-MANY = {"tries_per_person": 500, "tries_per_day": 500}
+MANY: dict[str, Any] = {"tries_per_person": 500, "tries_per_day": 500}
 
 
 @pytest.fixture
