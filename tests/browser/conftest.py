@@ -54,8 +54,13 @@ def hold(page: Any, person: Person) -> None:
 
 def enter(page: Any, app: Flask, login: str) -> None:
     """The page's browser is this colleague's, who has signed in; the form itself is filled in by tests of replies, vouchers and halls."""
-    with app.app_context():
-        cookie = Browser(app, login).client.get_cookie(cookie_name(), domain="127.0.0.1")
-    assert cookie
     page.context.clear_cookies()
-    page.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}])
+    page.context.add_cookies([pass_of(Browser(app, login))])
+
+
+def pass_of(colleague: Browser) -> Any:
+    """The cookie with which a page is this colleague's."""
+    with colleague.app.app_context():
+        cookie = colleague.client.get_cookie(cookie_name(), domain="127.0.0.1")
+    assert cookie
+    return {"name": cookie.key, "value": cookie.value, "domain": "127.0.0.1", "path": "/"}

@@ -8,20 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.browser.axe import serious
+from tests.browser.conftest import pass_of
 from tests.browser.slow import open_slowly
 from tests.hall.guests import code_of
 from tests.hall.hosting import Host
 from tests.hall.night import TWO
+from tests.hall.office import Office
 from tests.hall.stage import open_hall
+from tests.hall.test_added_games import RAIN
+from tests.staff.consoles import PASSWORD, Browser
+from wxbot.app import create_app
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import absent, games, guests, journal
 from wxbot.hall.log import LoggedPrize
-from wxbot.hall.models import Game
+from wxbot.hall.models import Game, RainHit
 from wxbot.instant.models import InstantTerms
 from wxbot.runtime import Runtime
+from wxbot.staff import accounts
 
 pytestmark = pytest.mark.browser
 
@@ -275,3 +281,35 @@ def test_whoever_missed_a_packet_is_told_that_it_is_theirs_where_the_rules_say_s
     host.tell()
     phone.locator(".hall-told", has_text="没接住的也归你").wait_for()
     look(phone, "missed")
+
+
+def test_a_rain_that_the_desk_adds_in_the_evening_is_caught_on_a_phone(phone: Any, site: Runtime) -> None:
+    accounts.hire(site.database, "li.test", "li", "marketer", PASSWORD, site.clock.now())
+    app = create_app(site)
+    office = Office(app, site, Browser(app, "li"), end_at=site.clock.now() + timedelta(hours=5))
+    phone.add_init_script("Math.random = () => 0")  # what is asked is asked at once
+    phone.goto(f"{site.settings.public_url}{office.host.stage.path}?code={code_of(office.host.stage)}")
+    phone.locator("#name").fill("阿明")
+    phone.locator("button[type=submit]").click()
+    phone.locator(".hall-no", has_text="7").wait_for()
+    desk = phone.context.new_page()
+    desk.context.add_cookies([pass_of(office.li)])
+    desk.goto(f"{site.settings.public_url}{office.path}")
+    for name, typed in (RAIN | {"prize_stock": "14", "prize_each": "2", "prize_seconds": "5"}).items():
+        field = desk.locator(f"[name={name}]")
+        field.select_option(typed) if name in ("prize_way", "prize_kind", "prize_leftover") else field.fill(typed)
+    desk.locator("form[action$='/changes'] button").click()
+    desk.locator("strong", has_text="加一场雨 × 14").wait_for()
+    desk.goto(f"{site.settings.public_url}/admin/halls/{office.host.id}")
+    office.agree()
+    desk.locator("#games form[action$='/game'] button").click()  # it is there by the pulse, without asking anew
+
+    phone.locator("#news", has_text="加一场雨").wait_for()
+    phone.locator(".hall-packet").first.dispatch_event("pointerdown")
+    told = phone.locator(".hall-rain .hall-told", has_text="接到 ¥")
+    told.wait_for()
+    look(phone, "caught")
+    with site.database.reading() as session:
+        (caught,) = session.scalars(select(RainHit).where(RainHit.claimed_at.is_not(None)))
+    assert caught.guest_no == 7
+    assert told.inner_text() == f"接到 ¥{caught.amount_fen / 100:.2f}"
