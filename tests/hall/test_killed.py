@@ -1,22 +1,36 @@
-"""Processes die by kill -9 before every statement and right after every commit of an evening's verbs: the same people win, once."""
+"""Processes die by kill -9 before every statement and right after every commit of an evening's verbs: the same people win, once, and
+what two people agreed to is there once, whole."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
 from tests.hall.hosting import Host, numbers
+from tests.hall.office import MORE, Office
 from tests.hall.stage import OpenHall, open_hall
+from tests.hall.test_added_games import RAIN, begin, sound
 from wxbot import invariants
-from wxbot.hall import confirm
+from wxbot.campaigns.models import Campaign
+from wxbot.hall import changes, confirm, games
 from wxbot.hall import select as selecting
+from wxbot.hall.log import Kind
+from wxbot.hall.models import Game, Hall
+from wxbot.instant import codes
+from wxbot.instant.changes import SUBJECT, content_of
+from wxbot.instant.models import PrizeCode, RuleVersion
+from wxbot.payouts import rule_changes
+from wxbot.payouts.models import RuleChange
 from wxbot.runtime import Runtime
+from wxbot.staff.models import Staff
 
 Verb = Callable[[Host], Any]
 
@@ -75,6 +89,14 @@ def _carry_out(desk: Host, verb: Verb, statement: int) -> None:
         os._exit(3)
 
 
+def deaths_of(desk: Host, verb: Verb) -> int:
+    """Carry a verb out by processes of which each but the last dies one statement later; how many died."""
+    statement = 1
+    while dies(desk, verb, statement):
+        statement += 1
+    return statement - 1
+
+
 @pytest.mark.proof
 @pytest.mark.on_both
 @pytest.mark.timeout(900)
@@ -84,10 +106,7 @@ def test_whoever_dies_wherever_the_same_people_win_once(runtime: Runtime) -> Non
     deaths, expected = 0, list[int]()
     runtime.database.close()
     for verb in VERBS:
-        statement = 1
-        while dies(desk, verb, statement):
-            statement += 1
-            deaths += 1
+        deaths += deaths_of(desk, verb)
         if verb is hold_up:
             expected = desk.foretold()
     assert deaths > 40
@@ -97,3 +116,76 @@ def test_whoever_dies_wherever_the_same_people_win_once(runtime: Runtime) -> Non
     assert [kinds.count(each) for each in ("armed", "entropy", "drawn", "revealed", "confirmed")] == [1] * 5
     assert desk.verified() == []
     assert not any(invariants.check(runtime.database).values())
+
+
+def lay_codes(desk: Host) -> None:
+    lines = [(1, "KEY-1"), (2, "KEY-2")]
+
+    def lay(session: Session, now: Any) -> None:
+        changes.lay_codes(session, desk.stage.runtime.vault, desk.id, lines, now)
+
+    desk.do(lay)
+
+
+def ask(desk: Host, number: int, form: Mapping[str, Any]) -> None:
+    """Somebody asks for the evening's change of this number, unless they find that they have."""
+
+    def asked(session: Session, now: Any) -> None:
+        if session.scalar(select(func.count()).select_from(RuleChange)) == number - 1:
+            li = session.scalars(select(Staff.id).where(Staff.name == "li")).one()
+            changes.ask(session, desk.id, changes.read(form), li, now)
+
+    desk.do(asked)
+
+
+def agree(desk: Host) -> None:
+    """A cashier agrees to what the page shows now, if anything waits."""
+
+    def agreed(session: Session, now: Any) -> None:
+        change = rule_changes.open_one(session, SUBJECT, desk.id)
+        if change is not None:
+            campaign, hall = session.get_one(Campaign, desk.id), session.get_one(Hall, desk.id)
+            proposal = changes.propose(session, campaign, hall, change.asked)
+            wang = session.scalars(select(Staff.id).where(Staff.name == "wang")).one()
+            changes.approve(session, change.id, wang, content_of(change, campaign, proposal), now)
+
+    desk.do(agreed)
+
+
+@pytest.mark.proof
+@pytest.mark.on_both
+@pytest.mark.timeout(900)
+def test_whoever_dies_wherever_what_two_people_agreed_to_is_there_once(office: Office, runtime: Runtime) -> None:
+    desk, before = office.host, office.host.stage.campaign()
+    later = MORE | {"end_at": office.later(1), "prize_kind": "code", "prize_name": "月卡"}
+    verbs: tuple[Verb, ...] = (
+        lay_codes,
+        lambda desk: ask(desk, 1, later),
+        agree,
+        lambda desk: ask(desk, 2, RAIN),
+        agree,
+        lambda desk: begin(desk, 3),
+    )
+    runtime.database.close()
+    deaths = [deaths_of(desk, verb) for verb in verbs]
+    with runtime.database.transaction() as session:
+        game = session.scalars(select(Game)).one()
+        assert game.begin_at is not None and game.end_at is not None
+        game.begin_at, game.end_at = (at - timedelta(minutes=1) for at in (game.begin_at, game.end_at))
+    runtime.database.close()
+    deaths.append(deaths_of(desk, lambda desk: games.settle_due(desk.stage.runtime, desk.stage.campaign())))
+    assert min(deaths) > 3 and sum(deaths) > 100
+
+    after = desk.stage.campaign()
+    assert (after.budget_fen, after.version, desk.left()[:2]) == (2700, before.version + 2, [3, 2])
+    assert after.end_at > before.end_at
+    with runtime.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(RuleVersion)) == 3
+        assert session.scalars(select(RuleChange.status).order_by(RuleChange.id)).all() == ["approved", "approved"]
+        assert codes.ready(session, desk.id) == 0
+        assert session.scalar(select(func.count()).select_from(PrizeCode).where(PrizeCode.prize_id.is_not(None))) == 2
+    kinds = [line.kind for line in desk.stage.log()]
+    new: tuple[Kind, ...] = ("prolonged", "prize_added", "game_added", "rain_begun", "game_ended")
+    assert [kinds.count(each) for each in new] == [1] * len(new)
+    assert sum(award.amount_fen for award in desk.stage.awards()) == 2400
+    sound(desk)
