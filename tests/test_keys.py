@@ -242,7 +242,7 @@ def test_the_key_is_changed_though_the_command_is_killed_in_the_middle(shop: Sho
 
     done = shop.run(settings, "keys", "rotate", "--yes")
     assert done.exit_code == 0, done.output
-    assert "1 bind events wait" in done.output
+    assert "1 bind event waits" in done.output
     with closing(Database(shop.settings.database_url)) as database, database.reading() as session:
         values = list(sealed_values(session))
         assert {place for place, _, _ in values} == {
@@ -318,7 +318,7 @@ def test_rows_that_neither_key_opens_are_named_and_left_only_when_told(shop: Sho
     assert shop.standing(shop.rotating()) == "half"
     told = shop.run(shop.rotating(), "keys", "rotate", "--yes", "--leave-unreadable")
     assert told.exit_code == 0
-    assert "1 rows of roster_entries do not open" in told.output
+    assert "1 row of roster_entries does not open" in told.output
     assert shop.standing(shop.under(NEW_KEY)) == "ours"
 
 

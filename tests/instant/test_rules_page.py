@@ -62,6 +62,13 @@ def test_every_number_of_the_configuration_stands_in_the_rules(language: str) ->
     assert ("分享不增加次数" if language == "zh" else "Sharing brings no further tries") in text
 
 
+def test_one_of_something_is_said_as_one_in_the_rules() -> None:
+    one = said("en", FACTS | {"tries_per_person": 1, "tries_per_day": 1, "winners_per_day": 1, "gap_s": 1})
+    assert "1 draw a person in all" in one and "At most 1 prize is won a day" in one and "1 second lies between" in one
+    many = said("en")
+    assert "6 draws a person" in many and "40 prizes are won" in many and "5 seconds lie between" in many
+
+
 def test_what_we_generate_passes_our_own_linter() -> None:
     for language in ("zh", "en"):
         assert [each for line in said(language).split("\n") for each in findings(line)] == []

@@ -103,7 +103,7 @@ def picture(runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_person_is_forgotten_and_the_money_stays(runtime: Runtime, picture: str, subject: str) -> None:
     done = erase(runtime, subject, "--reason", "来信要求", said="y\n")
     assert done.exit_code == 0, done.output
-    assert "1 orders (12.34 yuan)" in done.output
+    assert "1 order (12.34 yuan)" in done.output
     assert "accounting records must be kept" in done.output
     assert ("the company's own list" in done.output) == (subject != "oMing")
     with runtime.database.reading() as session:

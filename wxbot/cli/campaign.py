@@ -24,6 +24,7 @@ from wxbot.linter.check import findings
 from wxbot.linter.finding import REASONS
 from wxbot.money import yuan
 from wxbot.people.imports import lines_in
+from wxbot.plurals import plural
 from wxbot.text import Refusal
 
 STATUSES_ZH = {
@@ -292,7 +293,7 @@ def verify(context: click.Context, file: TextIO, is_json: bool) -> None:
     if not is_json and seen.is_true:
         click.echo(
             f"✓ {seen.draws:,} 次抽奖、{seen.wins:,} 次中奖（{yuan(seen.amount_fen)} 元）全部与公布的规则和种子相符。\n"
-            f"  All {seen.draws:,} draws and {seen.wins:,} wins are what the published rules and seed give."
+            f"  All {seen.draws:,} {plural(seen.draws, 'draw', 'draws')} and {seen.wins:,} {plural(seen.wins, 'win', 'wins')} are what the published rules and seed give."
         )
     if not seen.is_true:
         context.exit(1)
@@ -322,7 +323,8 @@ def allow(which: str, file: BinaryIO, replace: bool, is_json: bool) -> None:
         return
     click.echo(f"新增 {report.added:,} 人，已在名单 {report.known:,} 人，看不懂的 {report.faults:,} 行。")
     click.echo(
-        f"{report.added:,} new, {report.known:,} were on the list, {report.faults:,} lines are neither openid nor phone."
+        f"{report.added:,} new, {report.known:,} {plural(report.known, 'was', 'were')} on the list, "
+        f"{report.faults:,} {plural(report.faults, 'line is', 'lines are')} neither openid nor phone."
     )
     for number, text in report.faulty:
         click.echo(f"  {number}: {text}")

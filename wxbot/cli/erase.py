@@ -15,6 +15,7 @@ from wxbot.payouts.models import ListRow, Payout
 from wxbot.people import erasure, followers, phones
 from wxbot.people.models import Binding, Follower, Notice, PersonMark, RosterEntry
 from wxbot.people.phones import BadPhone
+from wxbot.plurals import plural
 from wxbot.replies.dialogues import expiry
 from wxbot.replies.models import Dialogue
 from wxbot.runtime import Runtime
@@ -50,7 +51,7 @@ def erase_person(subject: str, reason: str, yes: bool) -> None:
     click.echo(
         "已删除。Erased."
         if not left
-        else f"还有 {left} 张照片删不掉，后台任务会继续。{left} pictures are left; the worker goes on."
+        else f"还有 {left} 张照片删不掉，后台任务会继续。{left} {plural(left, 'picture is', 'pictures are')} left; the worker goes on."
     )
     if entry_id is not None:
         click.echo(_of_roster(entry_id))
@@ -83,6 +84,9 @@ def _of_roster(entry_id: int) -> str:
 def _plan(session: Session, openids: Sequence[str]) -> list[str]:
     """What goes and what stays, and why."""
 
+    def counted(n: int, one: str, many: str) -> str:
+        return f"{n} {plural(n, one, many)}"
+
     def count(model: type, *more: object) -> int:
         return int(session.scalar(select(func.count()).select_from(model).where(model.openid.in_(openids), *more)) or 0)  # type: ignore[attr-defined,arg-type]
 
@@ -96,12 +100,14 @@ def _plan(session: Session, openids: Sequence[str]) -> list[str]:
         f"openid: {', '.join(openids)}",
         f"删除：绑定中的手机号和姓名 {count(Binding)} 条，通知文字 {count(Notice)} 条，对话 {count(Dialogue)} 个，照片 {pictures} 张，验证码短信，"
         "凭证附言，名单里的姓名和电话",
-        f"To be erased: phone and name of {count(Binding)} bindings, text of {count(Notice)} notices, {count(Dialogue)} dialogues, "
-        f"{pictures} pictures, text messages, notes on vouchers, names and phones in lists",
+        f"To be erased: phone and name of {counted(count(Binding), 'binding', 'bindings')}, "
+        f"text of {counted(count(Notice), 'notice', 'notices')}, {counted(count(Dialogue), 'dialogue', 'dialogues')}, "
+        f"{counted(pictures, 'picture', 'pictures')}, text messages, notes on vouchers, names and phones in lists",
         f"保留：{orders} 个订单（{yuan(int(fen))} 元）、{count(Payout)} 笔付款、{count(Draw)} 次抽奖和账本：会计档案必须保存；"
         f"黑白名单 {marks} 条：否则会再次付款",
-        f"To be kept: {orders} orders ({yuan(int(fen))} yuan), {count(Payout)} payouts, {count(Draw)} draws and the ledger, because "
-        f"accounting records must be kept; {marks} marks, because without a block the person could be paid again",
+        f"To be kept: {counted(orders, 'order', 'orders')} ({yuan(int(fen))} yuan), {counted(count(Payout), 'payout', 'payouts')}, "
+        f"{counted(count(Draw), 'draw', 'draws')} and the ledger, because accounting records must be kept; "
+        f"{counted(marks, 'mark', 'marks')}, because without a block the person could be paid again",
     ]
 
 

@@ -9,6 +9,7 @@ import click
 from wxbot.cli.desk import as_json, show_json
 from wxbot.clock import SHANGHAI, from_unix
 from wxbot.hall.verify import RecordFault, Verified, verify
+from wxbot.plurals import plural
 
 FINDINGS_SHOWN = 20
 
@@ -50,7 +51,8 @@ def _say(seen: Verified, commitment: str | None) -> None:
         return
     click.echo(
         f"✓ {seen.people:,} 人、{seen.selections:,} 次抽取、{seen.winners:,} 位中奖者，全部与公布的承诺值、名单和日志相符。\n"
-        f"  All {seen.selections:,} selections among {seen.people:,} people follow from commitment, rosters and log."
+        f"  All {seen.selections:,} {plural(seen.selections, 'selection', 'selections')} among {seen.people:,} "
+        f"{plural(seen.people, 'person', 'people')} follow from commitment, rosters and log."
     )
     if seen.until:
         click.echo(f"  结束时间 Its end: {_moment(seen.until)}")
@@ -67,7 +69,7 @@ def _say(seen: Verified, commitment: str | None) -> None:
     if seen.unsigned:
         click.echo(
             f"! {seen.unsigned} 轮 drand 的签名没有验证：请安装 drand.lock。\n"
-            f"  {seen.unsigned} signatures of drand were not checked: install drand.lock."
+            f"  {seen.unsigned} {plural(seen.unsigned, 'signature of drand was', 'signatures of drand were')} not checked: install drand.lock."
         )
 
 

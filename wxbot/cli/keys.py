@@ -7,6 +7,7 @@ import click
 from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
 from wxbot.keys import sentinel
 from wxbot.keys.rotate import Rotation
+from wxbot.plurals import plural
 
 STANDINGS = {
     "ours": ("密钥正确。", "The secret key is this database's."),
@@ -54,17 +55,20 @@ def rotate(leave_unreadable: bool, yes: bool) -> None:
     if done.was_done and not done.changed:
         click.echo("已经是新密钥，没有要做的。The new key is in force; nothing was left to do.")
     else:
+        sealed = sum(done.changed.values())
         click.echo(
-            f"已用新密钥重新加密 {sum(done.changed.values())} 行。{sum(done.changed.values())} rows were sealed with the new key."
+            f"已用新密钥重新加密 {sealed} 行。{sealed} {plural(sealed, 'row was', 'rows were')} sealed with the new key."
         )
     for table, ids in done.unreadable.items():
-        click.echo(
-            f"{table}：{len(ids)} 行打不开，保持原样。{len(ids)} rows of {table} do not open and stay as they are."
+        n = len(ids)
+        stays = plural(
+            n, f"row of {table} does not open and stays as it is", f"rows of {table} do not open and stay as they are"
         )
+        click.echo(f"{table}：{n} 行打不开，保持原样。{n} {stays}.")
     if done.binds_left:
         click.echo(
             f"有 {done.binds_left} 个绑定事件还在等它的订单：先保留 WXBOT_SECRET_KEY_OLD，等 wxbot ledger check 干净后停止服务再运行一次。\n"
-            f"{done.binds_left} bind events wait for their order: keep WXBOT_SECRET_KEY_OLD, let the worker settle what is "
+            f"{done.binds_left} {plural(done.binds_left, 'bind event waits for its', 'bind events wait for their')} order: keep WXBOT_SECRET_KEY_OLD, let the worker settle what is "
             "unknown, then stop the service and run this once more."
         )
         return

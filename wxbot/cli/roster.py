@@ -12,6 +12,7 @@ from wxbot.people import bindings, marks, phones
 from wxbot.people import roster as book
 from wxbot.people.models import Binding, PersonMark
 from wxbot.people.phones import BadPhone
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.staff import audit
 from wxbot.staff.audit_words import MARK_WORDS
@@ -54,7 +55,7 @@ def import_roster(file: Path, dry_run: bool) -> None:
         detail: dict[str, int] = {}
         with act(runtime, "roster_import", "file", detail) as session:
             detail["rows"] = taken = book.put(session, runtime.vault, rows, None, now, preview.notes)
-    click.echo(f"已导入 {taken} 人。Imported {taken} people.")
+    click.echo(f"已导入 {taken} 人。Imported {taken} {plural(taken, 'person', 'people')}.")
     click.echo(WAITS)
 
 

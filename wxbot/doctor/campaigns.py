@@ -16,6 +16,7 @@ from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS, CONFIRMED
 from wxbot.orders.channels.transfer_bills import MARKETING, misfits
 from wxbot.orders.models import Order
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import Refused, WeChatError
 
@@ -156,7 +157,10 @@ def amounts(runtime: Runtime) -> Finding:
                 "改奖品的金额，或在商户平台调整单笔上限后再发",
                 "change the amount, or have the merchant's limit raised first",
             )
-    return good(f"{len(rows)} 种现金奖品的金额都能发放", f"the amounts of {len(rows)} money prizes can be paid")
+    return good(
+        f"{len(rows)} 种现金奖品的金额都能发放",
+        f"the amounts of {len(rows)} money {plural(len(rows), 'prize', 'prizes')} can be paid",
+    )
 
 
 def confirmations(runtime: Runtime) -> Finding:
@@ -169,7 +173,7 @@ def confirmations(runtime: Runtime) -> Finding:
     if stuck:
         return bad(
             f"最近 7 天有 {stuck} 笔转账因商户没有验密而失败",
-            f"{stuck} transfers of the last 7 days failed because nobody at the merchant typed the password",
+            f"{stuck} {plural(stuck, 'transfer', 'transfers')} of the last 7 days failed because nobody at the merchant typed the password",
             "在商户平台 → 产品中心 → 商家转账 设置免密额度",
             "set the amount without a password [免密额度] at pay.weixin.qq.com → 产品中心 → 商家转账",
         )

@@ -13,6 +13,7 @@ from wxbot import heartbeat
 from wxbot.db import DatabaseMissing, sqlite_file
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.migrations import revisions
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.staff.models import ROLES, Staff
 
@@ -217,12 +218,15 @@ def worker_lives(runtime: Runtime) -> Finding:
         lost = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in silent)
         return note(
             f"{len(living)} 个后台任务进程在运行；没有正常退出就失去消息的：{lost}",
-            f"{len(living)} workers run; silent without having been stopped: {lost}",
+            f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}; silent without having been stopped: {lost}",
             "在那台机器上：systemctl status wxbot-worker；10 分钟后不再显示",
             "on that machine: systemctl status wxbot-worker; it is shown for 10 minutes",
         )
     said = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in living)
-    return good(f"{len(living)} 个后台任务进程在运行：{said}", f"{len(living)} workers run: {said}")
+    return good(
+        f"{len(living)} 个后台任务进程在运行：{said}",
+        f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}: {said}",
+    )
 
 
 def four_eyes(runtime: Runtime) -> Finding:

@@ -11,6 +11,7 @@ from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.orders import throttle
 from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import meaning_of
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.wechat.errors import NotSent, Unanswered, row_for
 
@@ -128,7 +129,7 @@ def certificate_is_valid(runtime: Runtime) -> Finding:
     if left < EXPIRES_SOON:
         return note(
             f"证书还有 {left.days} 天到期（{until}）",
-            f"the certificate expires in {left.days} days ({until})",
+            f"the certificate expires in {left.days} {plural(left.days, 'day', 'days')} ({until})",
             DOWNLOAD,
             DOWNLOAD_EN,
         )

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from wxbot.doctor.finding import Finding, bad, good, note, reason
 from wxbot.health import PROXIES_HEADER
+from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.wechat import sign
 from wxbot.wechat.errors import NotSent, Refused, WeChatError
@@ -85,7 +86,8 @@ def callback_ips(runtime: Runtime) -> Finding:
             "mend the access_token first",
         )
     return good(
-        f"微信从 {len(found)} 个地址发来消息（防火墙须放行）", f"WeChat calls from {len(found)} addresses (let them in)"
+        f"微信从 {len(found)} 个地址发来消息（防火墙须放行）",
+        f"WeChat calls from {len(found)} {plural(len(found), 'address (let it in)', 'addresses (let them in)')}",
     )
 
 
@@ -198,7 +200,7 @@ def proxies(runtime: Runtime) -> Finding:
     if seen > trusted:
         return bad(
             f"网站前面有 {seen} 层代理，而 WXBOT_TRUSTED_PROXIES={trusted}：所有访客看起来是同一个地址",
-            f"{seen} proxies stand in front, and WXBOT_TRUSTED_PROXIES={trusted}: all visitors seem to have one address",
+            f"{seen} {plural(seen, 'proxy stands', 'proxies stand')} in front, and WXBOT_TRUSTED_PROXIES={trusted}: all visitors seem to have one address",
             f"设置 WXBOT_TRUSTED_PROXIES={seen} 并重启网站",
             f"set WXBOT_TRUSTED_PROXIES={seen} and restart the web application",
         )

@@ -30,6 +30,7 @@ from wxbot.instant.models import InstantTerms, Prize
 from wxbot.instant.prize_form import PRIZES_MAX
 from wxbot.payouts import rule_changes
 from wxbot.payouts.models import RuleChange
+from wxbot.plurals import plural
 from wxbot.staff import accounts
 from wxbot.text import Faulty, Refusal, Text, fault
 from wxbot.transitions import moved_on
@@ -164,7 +165,7 @@ def _without_codes(session: Session, prize: Prize) -> Iterator[Refusal]:
         yield fault(
             "prizes",
             f"还缺 {missing:,} 个卡密：请先点“导入卡密”备好，再提交",
-            f"{missing:,} codes are missing: import them first (“Import codes”), then ask for the prize",
+            f"{missing:,} {plural(missing, 'code is', 'codes are')} missing: import them first (“Import codes”), then ask for the prize",
         )
 
 

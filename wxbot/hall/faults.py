@@ -18,6 +18,7 @@ from wxbot.instant.faults import faults_of_claim, faults_of_paid_texts, faults_o
 from wxbot.instant.terms import channel_of
 from wxbot.money import yuan
 from wxbot.orders.channels import CHANNELS
+from wxbot.plurals import plural
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault, moment_text
 
@@ -90,7 +91,7 @@ def _of_prize(prize: Mapping[str, Any], groups: list[str], channel: str) -> Iter
         )
     if not 1 <= prize["per_selection"] <= min(prize["stock"], AT_ONCE_MAX):
         most = min(prize["stock"], AT_ONCE_MAX)
-        yield fault("", f"一次抽取 1 到 {most} 人", f"1 to {most} people at once")
+        yield fault("", f"一次抽取 1 到 {most} 人", f"1 to {most} {plural(most, 'person', 'people')} at once")
     for group in prize["groups"]:
         if group not in groups:
             yield fault("", f"没有“{group}”这个分组", f"There is no group “{group}”")

@@ -235,8 +235,9 @@ def _way(facts: Mapping[str, Any]) -> list[Text]:
             "Taking part is free. One tap is one draw, decided at once by the system.",
         ),
         Text(
-            f"每人一共可抽 {total} 次，每天最多 {daily} 次。", f"{total} draws a person in all, {daily} a day at most."
-        ),
+            "每人一共可抽 {total} 次，每天最多 {daily} 次。",
+            "{total} {total:draw|draws} a person in all, {daily} a day at most.",
+        ).format(total=total, daily=daily),
     ]
     for name, zh, en in (
         (
@@ -248,9 +249,9 @@ def _way(facts: Mapping[str, Any]) -> list[Text]:
         (
             "winners_per_day",
             "全部参加者每天一共最多中奖 {n} 次，满了当天不再开奖。",
-            "At most {n} prizes are won a day by all; after that nobody draws that day.",
+            "At most {n} {n:prize is|prizes are} won a day by all; after that nobody draws that day.",
         ),
-        ("gap_s", "两次抽奖至少间隔 {n} 秒。", "At least {n} seconds lie between two draws."),
+        ("gap_s", "两次抽奖至少间隔 {n} 秒。", "At least {n} {n:second lies|seconds lie} between two draws."),
     ):
         if facts[name] is not None:
             lines.append(Text(zh, en).format(n=facts[name]))

@@ -43,7 +43,7 @@ REASONS: dict[str, Text] = {
     ),
     "E-09": Text(
         "转账报备的“{item}”会是“{found}”，有 {size} 个字，微信要求 {least} 到 {most} 个；请改短活动名称或奖品名称，或请管理员改 WXBOT_TRANSFER_REPORTS",
-        "the transfer's report {item} would be “{found}” with {size} characters; WeChat wants {least} to {most}. Shorten the names of campaign "
+        "the transfer's report {item} would be “{found}” with {size} {size:character|characters}; WeChat wants {least} to {most}. Shorten the names of campaign "
         "and prize, or have WXBOT_TRANSFER_REPORTS changed",
     ),
     "E-10": Text(

@@ -16,6 +16,7 @@ from wxbot.campaigns.split import total_fen
 from wxbot.daily import DailyHours
 from wxbot.money import yuan
 from wxbot.orders.throttle import QUIET_UNTIL_HOUR
+from wxbot.plurals import plural
 from wxbot.settings import Settings
 from wxbot.text import Refusal, fault
 from wxbot.wechat import limits, pay_texts
@@ -90,7 +91,7 @@ def _fits(values: Values, _now: datetime) -> Iterator[Refusal]:
             yield fault(
                 "budget",
                 f"{count:,} 个红包合计应在 {yuan(low)} 到 {yuan(high)} 元之间，才能恰好分完预算",
-                f"{count:,} packets hold {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
+                f"{count:,} {plural(count, 'packet holds', 'packets hold')} {yuan(low)} to {yuan(high)} yuan; only such a budget can be split exactly",
             )
     elif split in ("fixed", "tiers") and "tiers" in values and "packet_fen" in values:
         cost = total_fen(

@@ -17,6 +17,7 @@ from wxbot.campaigns.trouble import write_trouble
 from wxbot.orders import found
 from wxbot.orders.channels import LOTTERY, PaymentRequest
 from wxbot.orders.plan import BudgetSpent, plan_orders
+from wxbot.plurals import plural
 from wxbot.settings import Settings
 from wxbot.shake.models import TicketOrder, Wave
 from wxbot.text import Refusal, Text
@@ -82,7 +83,8 @@ def need(campaign: Campaign, stock: int, planned: int, drawn_last_day: int, now:
     if wanted <= 0:
         return Need(0, "")
     return Need(
-        min(wanted, planned), f"stock {stock}, {draws} draws expected in {int(HORIZON.total_seconds() / 3600)} h"
+        min(wanted, planned),
+        f"stock {stock}, {draws} {plural(draws, 'draw', 'draws')} expected in {int(HORIZON.total_seconds() / 3600)} h",
     )
 
 

@@ -279,7 +279,9 @@ def _sent(row: Order, names: Names, at: datetime) -> Moment:
         f"向微信下单（{channel.zh}）{_money(row.amount_fen)}",
         f"ordered at WeChat ({channel.en}) {_money(row.amount_fen)}",
     )
-    number = Text(f"单号 {row.mch_billno}，共发送 {row.sends} 次", f"number {row.mch_billno}, sent {row.sends} times")
+    number = Text("单号 {no}，共发送 {n} 次", "number {no}, sent {n} {n:time|times}").format(
+        no=row.mch_billno, n=row.sends
+    )
     return Moment(at, "order", said, number, "", ("orders.order", "order_id", row.id))
 
 

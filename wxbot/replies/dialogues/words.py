@@ -55,7 +55,7 @@ ASK_AMOUNT = Text("{kind}：请回复金额（元），例如 12.50。", "{kind}
 BAD_AMOUNT = Text("请回复金额，例如 12.50。", "Please send an amount, such as 12.50.")
 ASK_PHOTOS = Text(
     "{kind}：{ask}请发送照片，最多 {most} 张，发完回复「完成」。",
-    "{kind}: {ask} Send up to {most} photos, then “done”.",
+    "{kind}: {ask} Send up to {most} {most:photo|photos}, then “done”.",
 )
 GOT_PHOTO = Text(
     "收到第 {n} 张。还有就继续发，发完请回复「完成」。", "Got photo {n}. Send more, or “done” when that is all."
