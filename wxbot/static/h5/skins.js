@@ -18,12 +18,17 @@
     return new Promise(function (done) { setTimeout(done, ms); });
   }
 
-  /* A name in at most two lines of a sector or a cell. */
+  /* A name in at most two lines of a sector or a cell: parted at the blank nearest to its middle, where both parts have room, else in its middle. */
   function lines(text) {
     var letters = Array.from(text);
     var wide = /[\u2e80-\uffff]/.test(text) ? 6 : 10;
     if (letters.length <= wide) { return [text]; }
     var half = Math.min(wide, Math.ceil(letters.length / 2));
+    var blanks = letters.map(function (letter, n) { return n; }).filter(function (n) { return letters[n] === ' ' && n > 0 && n <= wide && letters.length - n - 1 <= wide; });
+    if (blanks.length) {
+      var blank = blanks.sort(function (a, b) { return Math.abs(a - half) - Math.abs(b - half); })[0];
+      return [letters.slice(0, blank).join(''), letters.slice(blank + 1).join('')];
+    }
     var second = letters.slice(half);
     if (second.length > wide) { second = second.slice(0, wide - 1).concat('…'); }
     return [letters.slice(0, half).join('').trim(), second.join('').trim()];
