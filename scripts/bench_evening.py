@@ -3,53 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import random
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
-from urllib.parse import urlencode
 
-from bench_callbacks import SILENT, prepared
-from bench_crowd import Crowd
-from bench_hall import SLUG, Screen, open_files, part
-from bench_load import request
-from bench_orders import settings_for
-from bench_payouts import prepare, working
-from bench_proxy import Proxy, waits
-from bench_stage import HOST, BenchProblem, Figure, cpu_of_family
+import bench_evening_beside
+from bench_evening_stage import COMING, GUESTS, PACKETS, PER_SECOND, RUSH, WINNERS, Evening, Guest
+from bench_hall import open_files, part
+from bench_payouts import working
+from bench_proxy import waits
+from bench_stage import BenchProblem, Figure
 from bench_stage import Ground as Bench
-from bench_table import PASSWORD, Console
 from sqlalchemy import func, select
 
 from tests.hall.hosting import Host
-from tests.hall.stage import OpenHall, open_hall
-from wxbot import invariants, own_page
-from wxbot.hall import coming, games, passes, scenes, screen_pass, sign_in, told
+from wxbot import invariants
+from wxbot.hall import games, told
 from wxbot.hall.models import Guest as GuestRow
 from wxbot.hall.models import RainHit
 from wxbot.orders.models import Order
 from wxbot.payouts.models import Payout
-from wxbot.phone_session import session_cookie, session_text, signature, signed
-from wxbot.runtime import Runtime
-from wxbot.staff import accounts
 from wxbot.wake import PAY, wake
 
-GUESTS = 2_000
-COMING = 100
-"""Of them, so many come within one second."""
-
-RUSH = 500
-"""So many more come as fast as they are let in."""
-
-WINNERS = 200
-PACKETS, SECONDS = 800, 30
-BESIDE_S, PAGES_PER_S, TEXTS_PER_S = 8.0, 15, 40
-PER_SECOND = 25
 SPREAD_S = 4.0
 """Within so long after a game was announced phones ask for their own part (static/h5/hall.js)."""
 
@@ -57,122 +36,6 @@ FALL_S = 3.2
 """A packet can be tapped for so long (static/h5/hall_game.js)."""
 
 WALL_S, CLAIM_MS, FIRST_S, ALL_S = 1.0, 500.0, 2.0, 10.0
-MONEY = {"name": "幸运奖", "stock": WINNERS, "per_selection": WINNERS}
-RAIN = {"name": "红包雨", "way": "rain", "stock": PACKETS, "split": "exact", "total_fen": 120 * PACKETS}
-RAIN |= {"min_fen": 100, "max_fen": 300, "value_fen": 300, "per_selection": 3, "seconds": SECONDS}
-
-
-@dataclass(frozen=True)
-class Guest:
-    """One phone as the web door knows it."""
-
-    openid: str
-    session_id: str
-    cookie: str
-
-
-class Wall(Screen):
-    """The screen, which notes when each number was on the wall first."""
-
-    def __init__(self, cookie: str, port: int) -> None:
-        super().__init__(cookie, port, time.time)
-        self.seen: dict[int, float] = {}
-
-    def hear(self, event: bytes) -> None:
-        """A state: whoever is new in it."""
-        super().hear(event)
-        if b"event: state" in event:
-            state = json.loads(event.partition(b"data: ")[2])
-            for each in state["newest"]:
-                self.seen.setdefault(each["no"], time.monotonic())
-
-
-class Evening:
-    """The hall that is measured, and its phones."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.wechat = bench.simulator()
-        settings = settings_for(bench, self.wechat, 8)
-        self.settings = settings.model_copy(update={"pay_per_second": PER_SECOND, "live_streams": 3 * GUESTS})
-        self.runtime = Runtime(self.settings)
-        self.web = bench.gunicorn("evening", "wsgi:app", self.settings)
-        self.live = bench.live("evening-live", self.settings)
-        self.proxy = Proxy(self.web)
-        openids = prepare(self.runtime, self.wechat, 10 * (GUESTS + COMING + RUSH))
-        self.guests = [self._guest(openid) for openid in openids]
-        terms = {"mode": "seed", "channel": "sendredpack", "carry": False}
-        self.hall: OpenHall = open_hall(
-            self.runtime, (MONEY, RAIN), slug=SLUG, terms=terms, budget_fen=10_000_000, send_name="示例小店"
-        )
-        accounts.hire(self.runtime.database, "cashier", "财务", "cashier", PASSWORD, self.runtime.clock.now())
-        self._come_in(openids[:GUESTS])
-        name = screen_pass.cookie_name(self.runtime, SLUG)
-        self.wall = Wall(f"{name}={screen_pass.write(self.runtime, SLUG, 1)}", self.live.port)
-        self._stack = ExitStack()
-
-    def close(self) -> None:
-        """Let go of phones, Redis and the database."""
-        self._stack.close()
-        self.runtime.close()
-
-    def crowd(self) -> Crowd:
-        """Every guest who is here on a stream of their own, until the evening is over."""
-        return self._stack.enter_context(Crowd(self.live.port, [guest.cookie for guest in self.guests[:GUESTS]]))
-
-    def _guest(self, openid: str) -> Guest:
-        session_id = "0123456789abcdef"
-        text = session_text(openid, int(self.runtime.clock.unix()), session_id)
-        return Guest(openid, session_id, f"{session_cookie(self.runtime)}={signed(self.runtime, 'session', text)}")
-
-    def _come_in(self, openids: Sequence[str]) -> None:
-        """Those who came before anything was measured."""
-        for start in range(0, len(openids), 100):
-            comers = [
-                sign_in.Comer(openid, sign_in.GuestDetails(f"来宾{start + n}"))
-                for n, openid in enumerate(openids[start : start + 100])
-            ]
-            with self.runtime.database.transaction() as session:
-                now = self.runtime.database.now(session)
-                found = sign_in.sign_in_all(session, self.hall.campaign_id, comers, now)
-            for guest in found:
-                if not isinstance(guest, Exception):
-                    coming.remember(self.runtime, SLUG, guest)
-        told.tell(self.runtime, self.hall.campaign_id)
-
-    def show(self, scene: str) -> None:
-        """Another scene, of which every phone is told."""
-        Host(self.hall).do(scenes.show, self.hall.campaign_id, scene)
-        told.tell(self.runtime, self.hall.campaign_id)
-
-    def console(self) -> tuple[str, str]:
-        """The host of the console's address, and the cookies of a cashier who is signed in."""
-        console = Console(self.web, self.hall.campaign_id, 0)
-        console.sign_in()
-        return f"127.0.0.1:{self.web.port}", console.cookie
-
-    def form(self, who: Guest, path: str, **fields: str) -> bytes:
-        """What this person's page sends."""
-        now = self.runtime.clock.unix()
-        mark = own_page.mark(lambda text: signature(self.runtime, "form", text), who.session_id, now)
-        body = urlencode({"form_mark": mark, **fields}).encode()
-        return self._request("POST", path, who, body)
-
-    def get(self, who: Guest, path: str) -> bytes:
-        """What this person's page asks for."""
-        return self._request("GET", path, who, b"")
-
-    def _request(self, method: str, path: str, who: Guest, body: bytes) -> bytes:
-        base = self.settings.public_url
-        headers = [("Cookie", who.cookie), ("Accept", "application/json"), ("Origin", base)]
-        headers += [("Sec-Fetch-Site", "same-origin")]
-        kind = "application/x-www-form-urlencoded"
-        return request(method, f"/h5/hall/{SLUG}/{path}", base.split("//")[1], body, kind, headers)
-
-    def sign_in(self, who: Guest, name: str) -> bytes:
-        """The form with which somebody signs in."""
-        given = passes.make(self.runtime, self.hall.campaign_id, who.openid)
-        return self.form(who, "sign-in", **{"way": "pass", "pass": given, "name": name})
 
 
 def figure(what: str, unit: str, ours: float, most: float, more: dict[str, Any] | None = None) -> Figure:
@@ -180,75 +43,6 @@ def figure(what: str, unit: str, ours: float, most: float, more: dict[str, Any] 
     return Figure(
         "evening", what, unit, ours, most, "at most", ours / most, aim=1.0, is_better_low=True, more=more or {}
     )
-
-
-async def _others(evening: Evening) -> tuple[float, float]:
-    """p99 in ms of the host's desk and of messages in the chat, both a few a second."""
-    console, chance = evening.console(), random.Random(7)
-    desk = request("GET", f"/admin/halls/{evening.hall.campaign_id}", console[0], headers=(("Cookie", console[1]),))
-    own = evening.settings.public_url.split("//")[1].encode()
-    texts = [
-        text.replace(HOST.encode(), own, 1) for text in prepared(evening.settings, int(BESIDE_S * TEXTS_PER_S), SILENT)
-    ]
-    began = time.monotonic() + 0.2
-    pages = [began + BESIDE_S * chance.random() for _ in range(int(BESIDE_S * PAGES_PER_S))]
-    moments = [began + BESIDE_S * chance.random() for _ in texts]
-    found = await asyncio.gather(
-        asyncio.gather(*(evening.proxy.ask(at, desk) for at in pages)),
-        asyncio.gather(*map(evening.proxy.ask, moments, texts)),
-    )
-    return part(waits(found[0], b"</main>"), 0.99), part(waits(found[1], b"success"), 0.99)
-
-
-async def _beside(evening: Evening) -> list[Figure]:
-    """The other doors with nobody in the hall, and then with every phone on a stream and a change each second."""
-    await _others(evening)  # what is read once is read
-    alone = await _others(evening)
-
-    async def change() -> None:
-        for scene in itertools.cycle(("prizes", "wall")):
-            await asyncio.to_thread(evening.show, scene)
-            await asyncio.sleep(1)
-
-    await evening.wall.listen("?as=screen")
-    crowd = await asyncio.to_thread(evening.crowd)
-    idle = await _others(evening)
-    heard, used = await asyncio.to_thread(crowd.heard), _used(evening, crowd)
-    changing = asyncio.create_task(change())
-    beside = await _others(evening)
-    changing.cancel()
-    changes = await asyncio.to_thread(crowd.heard) - heard
-    if changes < BESIDE_S / 2:
-        raise BenchProblem(f"somebody heard of {changes} changes in {BESIDE_S} s")
-    more = {name: n - used[name] for name, n in _used(evening, crowd).items()} | {"changes": changes}
-    what = ("the host's desk", "a message in the chat")
-    return [
-        Figure(
-            "evening",
-            f"{name}, 99 of 100, beside {GUESTS} streams",
-            "ms",
-            ours,
-            before,
-            "without streams",
-            ours / before,
-            is_better_low=True,
-            more=more | {"streams_say_nothing_ms": quiet},
-        )
-        for name, ours, before, quiet in zip(what, beside, alone, idle, strict=True)
-    ]
-
-
-def _used(evening: Evening, crowd: Crowd) -> dict[str, float]:
-    """Seconds of processor time so far, each apart: `phones` are no part of what is measured."""
-    bench = evening.bench
-    web, live = (cpu_of_family(each.pid) for each in (evening.web, evening.live))
-    return {
-        "phones_s": crowd.cpu_s(),
-        "live_s": live,
-        "web_s": web,
-        "bench_s": time.process_time(),
-        "all_s": bench.cpu_seconds(evening.web) + live,
-    }
 
 
 async def _rush(evening: Evening) -> list[Figure]:
@@ -389,5 +183,5 @@ def run(bench: Bench) -> Iterator[Figure]:
     open_files(3 * GUESTS)
 
     with closing(Evening(bench)) as evening, asyncio.Runner() as loop:
-        for part_of_it in (_beside, _rush, _winners, _rain):
+        for part_of_it in (bench_evening_beside.run, _rush, _winners, _rain):
             yield from loop.run(part_of_it(evening))
