@@ -14,21 +14,19 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from tests.schema import copied
-from tests.servers import LoopbackServer, SimulatedWeChat
+from tests.near_stage import NearStage
+from tests.servers import SimulatedWeChat
 from tests.waiting import until
-from wxbot import worker
-from wxbot.app import create_app
 from wxbot.campaigns.draft import Draft
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.demo import run, seed, setup, visitors
-from wxbot.demo.stage import Ports, Stage
+from wxbot.demo.stage import Ports
 from wxbot.draws.models import Draw
 from wxbot.hall.models import Guest as HallGuest
 from wxbot.instant.models import InstantDraw
@@ -36,7 +34,6 @@ from wxbot.payouts.models import PayList, Payout
 from wxbot.private_servers import free_port
 from wxbot.replies import menu
 from wxbot.replies.models import MenuDraft
-from wxbot.runtime import Runtime
 from wxbot.staff.models import Staff
 from wxbot.vouchers.models import Voucher
 
@@ -44,51 +41,14 @@ TASKS = ("campaigns.advance", "payouts.order", "orders.send", "people.sms", "vou
 """What the demo's first minutes need of the worker."""
 
 
-class NearStage(Stage):
-    """A stage whose web and worker are threads of the tests' process, whose WeChat is the tests' own. One process of it is
-    there to be watched, and does nothing."""
+class WatchedStage(NearStage):
+    """One process of it is there to be watched, and does nothing."""
 
-    wechat: ClassVar[SimulatedWeChat]
-    template: ClassVar[Path]
+    intervals = dict.fromkeys(TASKS, 1.0)
 
-    def start_simulator(self) -> None:
-        """It runs already."""
-        self.ports = replace(self.ports, wechat=self.wechat.http_port, pay=self.wechat.https_port)
-        if not (self.folder / "wechat").exists():
-            (self.folder / "wechat").symlink_to(self.wechat.folder)
-
-    def start_database(self) -> None:
-        """A copy of an empty one."""
-        if not (self.folder / "wxbot.db").exists():
-            copied(self.template, self.folder / "wxbot.db")
-
-    def start_services(self) -> None:
-        """All of them in threads."""
-        self._web = LoopbackServer()
-        self.ports = replace(self.ports, web=int(self._web.url.rpartition(":")[2]))
-        self._runtime = Runtime(self.settings())
-        host = f"127.0.0.1:{self.ports.web}"
-        account = {"callback_url": f"{self.public_url}/wechat", "oauth_domains": [host], "js_domains": [host]}
-        self.wechat.control("PUT", "account", account)
-        self._web.serve(create_app(self._runtime).wsgi_app)
-        self._is_over = threading.Event()
-        self._worker = threading.Thread(target=self._work)
-        self._worker.start()
+    def start_beside(self) -> None:
+        """The process that is watched."""
         self._spawn("watched", ["-ISc", "import os, time; print('I am', os.getpid(), flush=True); time.sleep(600)"])
-
-    def _work(self) -> None:
-        while not self._is_over.wait(0.8):
-            for name in TASKS:
-                worker.run_task(self._runtime, name)
-
-    def stop(self) -> None:
-        """The threads first."""
-        if hasattr(self, "_worker"):
-            self._is_over.set()
-            self._worker.join()
-            self._web.__exit__(None, None, None)
-            self._runtime.close()
-        super().stop()
 
 
 def small(plan: Callable[[datetime, int], Draft]) -> Callable[[datetime, int], Draft]:
@@ -101,7 +61,7 @@ def near(monkeypatch: pytest.MonkeyPatch, simulator: SimulatedWeChat, sqlite_tem
     """`wxbot demo` in this process, with few people who come at once."""
     monkeypatch.setattr(NearStage, "wechat", simulator, raising=False)
     monkeypatch.setattr(NearStage, "template", sqlite_template, raising=False)
-    monkeypatch.setattr(run, "Stage", NearStage)
+    monkeypatch.setattr(run, "Stage", WatchedStage)
     monkeypatch.setattr(seed, "plan_campaign", small(seed.plan_campaign))
     monkeypatch.setattr(visitors, "EVERY_S", 1)
     monkeypatch.setattr(visitors, "MOST", 3)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from tests.near_stage import NearStage
 from wxbot.cli import cli
-from wxbot.demo import hall_story, wheel_story
+from wxbot.demo import hall_story, payouts_story, run, story, wheel_story
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,12 @@ def demo(folder: Path, *options: str) -> tuple[list[str], list[int]]:
     return [*command, *(part for name, port in zip(names, ports, strict=True) for part in (name, str(port)))], ports
 
 
+STORIES = {
+    "story": story,
+    "payouts_story": payouts_story,
+    "wheel_story": wheel_story,
+    "hall_story": hall_story,
+}
 WHOLE: dict[str, dict[str, Any]] = {"story": {}, "payouts_story": {}, "wheel_story": {}, "hall_story": {}}
 SHORT: dict[str, dict[str, Any]] = {
     "story": {"PACKETS": 12, "PEOPLE": 20, "WITHOUT_SHAKE": 2, "TRY_TWICE": 3, "NEVER_OPEN": 3, "BUDGET_FEN": 3_000},
@@ -54,32 +61,46 @@ SHORT: dict[str, dict[str, Any]] = {
 }
 """The campaign with a thirteenth of its people, the wheel with a fifth, the hall with a fifteenth, the payouts with a third: everything happens, less often."""
 
-SIZED = """
-import json, sys
-from wxbot.cli import cli
-from wxbot.demo import hall_story, payouts_story, story, wheel_story
-sizes = json.loads(sys.argv.pop(1))
-vars(story).update(sizes["story"])
-vars(payouts_story).update(sizes["payouts_story"])
-vars(wheel_story).update(sizes["wheel_story"])
-vars(hall_story).update(sizes["hall_story"])
-cli()
-"""
+
+def play_in_processes(folder: Path, _request: pytest.FixtureRequest) -> str:
+    """What `wxbot demo --once` prints, as it is."""
+    command, _ports = demo(folder, "--once")
+    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
+    assert played.returncode == 0, played.stderr[-3000:]
+    return played.stdout
+
+
+def play_near(folder: Path, request: pytest.FixtureRequest) -> str:
+    """The same command with fewer people, its web and its worker in threads of this process."""
+    monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+    capsys: pytest.CaptureFixture[str] = request.getfixturevalue("capsys")
+    monkeypatch.setattr(NearStage, "wechat", request.getfixturevalue("simulator"), raising=False)
+    monkeypatch.setattr(NearStage, "template", request.getfixturevalue("sqlite_template"), raising=False)
+    monkeypatch.setattr(run, "Stage", NearStage)
+    for module, sizes in SHORT.items():
+        for name, size in sizes.items():
+            monkeypatch.setattr(STORIES[module], name, size)
+    command, _ports = demo(folder, "--once")
+    with pytest.raises(SystemExit) as left:
+        cli.main(command[3:], standalone_mode=False)
+    said = capsys.readouterr()
+    assert not left.value.code, said.err[-3000:]
+    return said.out
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-@pytest.mark.parametrize("size", [SHORT, pytest.param(WHOLE, marks=pytest.mark.proof)], ids=["short", "whole"])
-def test_the_story_ends_with_two_books_that_agree(tmp_path: Path, size: dict[str, dict[str, Any]]) -> None:
-    command, _ports = demo(tmp_path / "demo", "--once")
-    if size is not WHOLE:
-        command = [sys.executable, "-c", SIZED, json.dumps(size), *command[3:]]
+@pytest.mark.parametrize(
+    ("size", "play"),
+    [(SHORT, play_near), pytest.param(WHOLE, play_in_processes, marks=pytest.mark.proof)],
+    ids=["short", "whole"],
+)
+def test_the_story_ends_with_two_books_that_agree(
+    tmp_path: Path, request: pytest.FixtureRequest, size: dict[str, dict[str, Any]], play: Callable[..., str]
+) -> None:
+    summary = json.loads(play(tmp_path / "demo", request).strip().splitlines()[-1])
     packets = size["story"].get("PACKETS", 200)
     people, vouchers = (size["payouts_story"].get(name, most) for name, most in (("PEOPLE", 40), ("VOUCHERS", 60)))
-    env = os.environ if size is WHOLE else {**os.environ, "WXBOT_WEB_WORKERS": "1"}
-    played = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False, env=env)
-    assert played.returncode == 0, played.stderr[-3000:]
-    summary = json.loads(played.stdout.strip().splitlines()[-1])
     assert (summary["packets"], summary["mismatches"]) == (packets, 0)
     assert summary["bank_paid_fen"] == summary["ledger_paid_fen"] > 0
     assert summary["bank_returned_fen"] == summary["ledger_returned_fen"] > 0
