@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,8 +14,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from tests.waiting import until
 from wxbot.db import Database
-from wxbot.draws.admission import Admission, BookDraws, Booked
+from wxbot.draws.admission import BOUND, Admission, BookDraws, Booked
 from wxbot.draws.admission_writer import BATCH, Bookings, Waiter
 from wxbot.draws.outcomes import Outcome
 from wxbot.once import RedisConnection
@@ -76,3 +78,19 @@ def test_whom_the_database_refuses_is_told_so_alone(bookings: Bookings, sqlite_u
                 each.wait()
         else:
             assert each.wait().outcome is Outcome.ADMITTED
+
+
+def test_the_threads_end_behind_what_waits_and_begin_again_for_who_comes_later(bookings: Bookings) -> None:
+    def book(_session: Session, admissions: Sequence[Admission]) -> list[Booked]:
+        return [Booked(Outcome.ADMITTED, kept=BOUND)] * len(admissions)
+
+    before = set(threading.enumerate())
+    for n in range(2):
+        everybody = [waiter(n * BATCH * 3 + place, book) for place in range(BATCH * 2 + 1)]
+        bookings.queue(everybody)
+        begun = set(threading.enumerate()) - before
+        assert {each.name for each in begun} == {"bookings", "bookings-redis"}
+        bookings.end()
+        assert all(each.wait().outcome is Outcome.ADMITTED for each in everybody)
+        until(lambda: set(threading.enumerate()) <= before, "the end of both threads")
+    bookings.end()  # nobody is there any more

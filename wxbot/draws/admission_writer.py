@@ -33,6 +33,9 @@ a commit costs the same for one and for twenty. Someone alone never waits."""
 ANSWER_WAIT_S = 20.0
 """Longer than the database waits for a lock: the answer is the transaction's, not a guess."""
 
+END_S = 2.0
+"""How long a process that ends waits for the commit that is under way."""
+
 ADMITTED_KEPT_S = 120
 BOUND_KEPT_S = 600
 
@@ -105,12 +108,23 @@ def _book(session: Session, admissions: Sequence[Admission]) -> list[Booked]:
 
 
 def _there(waiting: "queue.SimpleQueue[Any]", most: int) -> list[Any]:
-    """What waits already, up to so many."""
+    """What waits already, up to so many; the end (None) goes on waiting."""
     found: list[Any] = []
     with suppress(queue.Empty):
         while len(found) < most:
-            found.append(waiting.get_nowait())
+            one = waiting.get_nowait()
+            if one is None:
+                waiting.put(None)
+                break
+            found.append(one)
     return found
+
+
+def end_behind(thread: threading.Thread | None, waiting: "queue.SimpleQueue[Any]") -> None:
+    """Let the thread of a queue, if one has begun, end behind what waits there."""
+    if thread is not None:
+        waiting.put(None)
+        thread.join(END_S)
 
 
 class Bookings:
@@ -119,8 +133,8 @@ class Bookings:
     def __init__(self, database: Database, line: RedisConnection) -> None:
         self._database = database
         self._line = line
-        self._waiting: queue.SimpleQueue[Waiter] = queue.SimpleQueue()
-        self._written: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Waiter | None] = queue.SimpleQueue()
+        self._written: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
         self._turn_file: BinaryIO | None = None
@@ -145,6 +159,12 @@ class Bookings:
                 self._thread = threading.Thread(target=self._run, name="bookings", daemon=True)
                 self._thread.start()
 
+    def end(self) -> None:
+        """Let the threads end behind what waits; whoever queues more begins others."""
+        with self._guard:
+            thread, self._thread = self._thread, None
+        end_behind(thread, self._waiting)
+
     def _run(self) -> None:
         batch: list[Waiter] = []
         while True:
@@ -152,7 +172,14 @@ class Bookings:
                 if self._waiting.qsize() >= len(batch):
                     break
                 time.sleep(GATHER_S)
-            batch = [self._waiting.get()]
+            first = self._waiting.get()
+            if first is None:
+                self._written.put(None)
+                if self._turn_file is not None:
+                    self._turn_file.close()
+                    self._turn_file = None
+                return
+            batch = [first]
             try:
                 self._commit(batch, takes_more=True)
             except Exception as error:  # the thread must outlive any surprise; every waiter is told
@@ -209,7 +236,10 @@ class Bookings:
     def _remember(self) -> None:
         """Tell Redis, for speed only: losing this costs a later request one look into SQL."""
         while True:
-            batch: list[tuple[str, str]] = [self._written.get(), *_there(self._written, BATCH - 1)]
+            first = self._written.get()
+            if first is None:
+                return
+            batch: list[tuple[str, str]] = [first, *_there(self._written, BATCH - 1)]
             keys, values = zip(*batch, strict=True)
             try:
                 self._line.call("EVAL", _REMEMBER, len(keys), *keys, *values)

@@ -24,6 +24,7 @@ class DrawState:
 
     def _end(self) -> None:
         if self.pid == os.getpid():  # else a fork's copy of what its parent counted and will write itself
+            self.bookings.end()
             self.counts.end()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from wxbot import headers
 from wxbot.draws import admit
 from wxbot.draws.admission import Admission, Booked
-from wxbot.draws.admission_writer import ANSWER_WAIT_S, Waiter
+from wxbot.draws.admission_writer import ANSWER_WAIT_S, Waiter, end_behind
 from wxbot.draws.door import BROKEN, HEADERS, REASONS, DrawAsked, DrawDoor, DrawResponse, or_broken
 from wxbot.draws.draw_state import draw_state_of
 from wxbot.draws.plain_draw import PlainDraw, environ_of
@@ -73,9 +73,10 @@ class StraightDraws:
         """`reads`: a request as the gate in front of the door lets it through, or None; `tells_slow` hears how long each took."""
         self._runtime, self._door, self._reads, self._tells_slow = runtime, door, reads, tells_slow
         self._spoken = _Spoken(runtime.settings)
-        self._waiting: queue.SimpleQueue[tuple[Sequence[TakenDraw], Elsewhere]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Sequence[TakenDraw], Elsewhere] | None] = queue.SimpleQueue()
         self._guard = threading.Lock()
         self._thread: threading.Thread | None = None
+        runtime.at_close(self._end)
 
     def is_expecting(self) -> bool:
         """Whether draws are to be expected at all."""
@@ -112,9 +113,13 @@ class StraightDraws:
                 self._thread = threading.Thread(target=self._run, name="straight-draws", daemon=True)
                 self._thread.start()
 
+    def _end(self) -> None:
+        end_behind(self._thread, self._waiting)
+        self._thread = None
+
     def _run(self) -> None:
-        while True:
-            taken, elsewhere = self._all_that_wait()
+        while (together := self._all_that_wait()) is not None:
+            taken, elsewhere = together
             try:
                 self._look(taken, elsewhere)
             except Exception:  # the thread must outlive any surprise; everybody is told
@@ -122,14 +127,17 @@ class StraightDraws:
                 for each in taken:
                     self._tell(each, BROKEN)
 
-    def _all_that_wait(self) -> tuple[list[TakenDraw], Elsewhere]:
-        """Those of several rounds together: asked for one after the other they would wait for a Redis that hangs as often."""
-        taken, elsewhere = self._waiting.get()
-        together = list(taken)
+    def _all_that_wait(self) -> tuple[list[TakenDraw], Elsewhere] | None:
+        """Those of several rounds together: asked for one after the other they would wait for a Redis that hangs as often. None: the end."""
+        first = self._waiting.get()
+        if first is None:
+            return None
+        together = list(first[0])
         with suppress(queue.Empty):
-            while True:
-                together += self._waiting.get_nowait()[0]
-        return together, elsewhere
+            while (more := self._waiting.get_nowait()) is not None:
+                together += more[0]
+            self._waiting.put(None)
+        return together, first[1]
 
     def _look(self, taken: Sequence[TakenDraw], elsewhere: Elsewhere) -> None:
         draw_state = draw_state_of(self._runtime)
