@@ -233,6 +233,7 @@ def test_beside_a_fault_the_forecast_shows_the_fault_and_no_figure(console_app: 
         ({"budget": "4oo"}, "预算", "请填写金额"),
         ({"odds": "1/10"}, "中奖概率", "十次中一次填 10"),
         ({"end_at": "2026-03-01T09:00"}, "结束时间", "已经过去"),
+        ({"end_at": "9999-12-31T23:59"}, "结束时间", "请检查年月日"),
         ({"packet_amount": "0.5"}, "每个金额", "微信规定"),
         (tiers, "分档奖励", "第 1 档"),
     ):

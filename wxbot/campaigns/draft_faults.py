@@ -16,8 +16,11 @@ from wxbot.daily import DAY_MINUTES, DailyHours, minute_of_day
 from wxbot.linter.check import findings
 from wxbot.money import yuan
 from wxbot.settings import Settings
-from wxbot.text import Refusal, Text, fault, time_of_day
+from wxbot.text import Refusal, Text, fault, moment_text, time_of_day
 from wxbot.wechat import limits
+
+AHEAD_MAX = timedelta(days=731)
+"""From the day on which a draft is looked at to its campaign's end: any campaign that is planned fits, a slip in the year does not."""
 
 TRIES_MAX = 1_000
 PEOPLE_MAX = 100_000_000
@@ -32,6 +35,13 @@ def _window(values: Values, now: datetime) -> Iterator[Refusal]:
     begin_at, end_at = values.get("begin_at"), values.get("end_at")
     if end_at is not None and end_at <= now:
         yield fault("end_at", "结束时间已经过去，请选择将来的时间", "The end has passed; choose a time in the future")
+    if end_at is not None and end_at - now > AHEAD_MAX:
+        last = moment_text(now + AHEAD_MAX)
+        yield fault(
+            "end_at",
+            f"结束时间最晚到 {last.zh}：请检查年月日",
+            f"The end is {last.en} at the latest: check the year, the month and the day",
+        )
     if begin_at is None or end_at is None:
         return
     if begin_at >= end_at:
