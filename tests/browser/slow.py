@@ -48,8 +48,13 @@ def open_slowly(page: Any, address: str) -> None:
     page.locator("script[src*='/static/h5/']").first.wait_for(state="attached")  # behind the pages of a sign-in
     until_page(page, "document.readyState === 'interactive'")
     assert page.evaluate(DEAF) == []
+    opening = page.locator(".still-opening")
+    assert not opening.is_visible(), "a short wait says nothing"
+    page.evaluate("document.querySelector('.still-opening').getAnimations().forEach((one) => one.finish())")
+    assert opening.is_visible()
     for route in held:
         route.continue_()
     page.unroute(scripts)
     page.wait_for_load_state()
     assert page.evaluate(SHUT) == []
+    assert not opening.is_visible()

@@ -13,7 +13,7 @@
   document.querySelectorAll('[data-award]').forEach(function (row) {
     row.addEventListener('click', function () { open(byId[row.dataset.award]); });
   });
-  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; one.removeAttribute('data-waits'); });
 
   window.wxbotAward.onChange(function (award) {
     var row = document.querySelector('[data-award="' + award.id + '"]');

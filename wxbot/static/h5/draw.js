@@ -160,7 +160,7 @@
   document.getElementById('dialog-ok').addEventListener('click', hush);
   document.addEventListener('keydown', function (event) { if (event.key === 'Escape') { hush(); } });
   document.addEventListener('visibilitychange', poll);
-  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; one.removeAttribute('data-waits'); });
   setInterval(countDown, 1000);
   countDown();
   later(5000);

@@ -326,7 +326,7 @@ function waitForEnd() {
   if (!me.is_over && left_ms < 86400000) { ending = setTimeout(refresh, Math.max(0, left_ms) + 1000 + Math.random() * 30000); }
 }
 
-for (const each of document.querySelectorAll('[data-waits]')) { each.disabled = false; }
+for (const each of document.querySelectorAll('[data-waits]')) { each.disabled = false; each.removeAttribute('data-waits'); }
 show();
 listen();
 poll();

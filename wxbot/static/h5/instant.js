@@ -287,7 +287,7 @@
   }
   if (password) { password.addEventListener('submit', function (event) { event.preventDefault(); draw(); }); }
 
-  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; one.removeAttribute('data-waits'); });
   list();
   standing();
   setInterval(countDown, 1000);

@@ -26,6 +26,7 @@
   function ready(isReady, words) {
     if (!button) { return; }
     button.disabled = !isReady;
+    if (isReady) { button.removeAttribute('data-waits'); }
     button.textContent = words || page.words.take;
   }
 

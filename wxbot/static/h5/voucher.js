@@ -360,6 +360,6 @@
   window.addEventListener('beforeunload', function (event) {
     if (isSending) { event.preventDefault(); }
   });
-  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; });
+  document.querySelectorAll('[data-waits]').forEach(function (one) { one.disabled = false; one.removeAttribute('data-waits'); });
   show();
 })();
