@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -16,13 +17,15 @@ from typing import Any, ClassVar
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from flask.sansio.app import App
+from flask.sansio.blueprints import Blueprint, BlueprintSetupState
 from jinja2.bccache import Bucket, FileSystemBytecodeCache
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.util import LRUCache
-from werkzeug.routing import Rule
+from werkzeug.routing import Map
 
 from wxbot.confined import child, run
 
@@ -52,22 +55,29 @@ class _Compiled(FileSystemBytecodeCache):
         super().dump_bytecode(bucket)
 
 
-class _RuleOfAll(Rule):
-    """An address that is read and compiled once per process: that takes more than all else of making an application."""
+class _KnownDoor(BlueprintSetupState):
+    """A door of an application: its addresses are read and compiled for the first one of the process, the others have the same map.
 
-    _compiled: ClassVar[dict[Any, tuple[Any, ...]]] = {}
+    That takes more than all else of making an application. Nothing of a map changes once its application is made; views and all
+    else that a door brings are each application's own.
+    """
 
-    def compile(self) -> None:
-        """Take over what another application's rule of the same address has made; nothing of it changes afterwards."""
-        where = (self.subdomain, self.host, self.map.host_matching, self.merge_slashes)
-        key = (self.rule, self.endpoint, str(self.defaults), *where)
-        if key not in self._compiled:
-            super().compile()
-            # Bound methods of the first rule: they look at its converters and defaults, which are the same.
-            made = (self.arguments, self._parts, self._trace, self._converters, self._build, self._build_unknown)
-            self._compiled[key] = made
-        made = self._compiled[key]
-        self.arguments, self._parts, self._trace, self._converters, self._build, self._build_unknown = made
+    _maps: ClassVar[dict[str, Map]] = {}
+
+    def __init__(self, blueprint: Blueprint, app: App, options: dict[str, Any], first_registration: bool) -> None:
+        super().__init__(blueprint, app, options, first_registration)
+        self._is_known = blueprint.name in self._maps
+        app.url_map = self._maps.setdefault(blueprint.name, app.url_map)
+
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Callable[..., Any] | None = None, **options: Any
+    ) -> None:
+        """The view alone where the map has the address."""
+        if not self._is_known:
+            super().add_url_rule(rule, endpoint, view_func, **options)
+            return
+        assert view_func
+        self.app.view_functions[f"{self.name}.{endpoint or view_func.__name__}"] = view_func
 
 
 def pages_and_addresses(folder: Path) -> None:
@@ -75,7 +85,12 @@ def pages_and_addresses(folder: Path) -> None:
     from wxbot.app import Site
 
     Site.jinja_options = {**Site.jinja_options, "bytecode_cache": _Compiled(folder)}
-    Site.url_rule_class = _RuleOfAll
+
+    def known(self: Blueprint, app: App, options: dict[str, Any], first_registration: bool = False) -> Any:
+        make = _KnownDoor if isinstance(app, Site) else BlueprintSetupState
+        return make(self, app, options, first_registration)
+
+    setattr(Blueprint, "make_setup_state", known)  # noqa: B010 - a method of a class, which mypy would guard
 
 
 def answers_of_children(folder: Path) -> None:
