@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from tests.deployments import settings_for
 from tests.servers import PrivatePostgres
+from tests.waiting import until
 from wxbot.db import Database
 from wxbot.doctor.connections import database_connections
 from wxbot.heartbeat import Heartbeat
@@ -55,6 +57,28 @@ def test_a_server_that_leaves_just_before_a_transaction_is_an_error_of_ours_and_
         assert met.value.connection_invalidated
         with database.transaction() as session:
             assert session.execute(text("SHOW statement_timeout")).scalar_one() == "30s"
+
+
+def test_what_still_works_while_a_database_is_closed_leaves_no_connection_behind(
+    postgres_server: PrivatePostgres,
+) -> None:
+    """A thread that measures the clock, say, may be in the middle of it, or come once more."""
+
+    def backend_of(session: Session) -> int:
+        pid: int = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+        return pid
+
+    database = Database(postgres_server.admin_url)
+    pools = [database.engine.pool]  # kept: what nobody has any more is closed by itself
+    with database.transaction() as session:
+        backends = [backend_of(session)]
+        database.close()
+    with database.reading() as session:
+        backends.append(backend_of(session))
+    pools.append(database.engine.pool)
+    with psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
+        are_there = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+        until(lambda: admin.execute(are_there, (backends,)).fetchone() == (0,), "both have left")
 
 
 def test_what_was_rolled_back_is_gone_and_what_was_committed_stays(database: Database) -> None:

@@ -350,5 +350,6 @@ class Database:
         return Measured(moment.timestamp() - asked_s - took_s / 2, took_s / 2)
 
     def close(self) -> None:
-        """Close all pooled connections."""
+        """Close all pooled connections, and those that a thread still has or opens yet as soon as it gives them back."""
+        event.listen(self.engine, "checkin", lambda _connection, entry: entry.close())
         self.engine.dispose()
