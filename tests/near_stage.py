@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from tests.schema import copied
 from tests.servers import LoopbackServer, SimulatedWeChat
 from wxbot import worker
 from wxbot.app import create_app
+from wxbot.demo import run
 from wxbot.demo.stage import Stage
 from wxbot.runtime import Runtime
 from wxbot.schedule import Schedule
@@ -88,3 +91,10 @@ class NearStage(Stage):
             self._web.__exit__(None, None, None)
             self._runtime.close()
         super().stop()
+
+
+def play_on(monkeypatch: pytest.MonkeyPatch, stage: type[NearStage], wechat: SimulatedWeChat, template: Path) -> None:
+    """`wxbot demo` plays on this kind of stage in this test: `template` is a file of SQLite with our schema and nothing else."""
+    monkeypatch.setattr(NearStage, "wechat", wechat, raising=False)
+    monkeypatch.setattr(NearStage, "template", template, raising=False)
+    monkeypatch.setattr(run, "Stage", stage)

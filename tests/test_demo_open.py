@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.near_stage import NearStage
+from tests.near_stage import NearStage, play_on
 from tests.servers import SimulatedWeChat
 from tests.waiting import until
 from wxbot.campaigns.draft import Draft
@@ -59,9 +59,7 @@ def small(plan: Callable[[datetime, int], Draft]) -> Callable[[datetime, int], D
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch, simulator: SimulatedWeChat, sqlite_template: Path) -> None:
     """`wxbot demo` in this process, with few people who come at once."""
-    monkeypatch.setattr(NearStage, "wechat", simulator, raising=False)
-    monkeypatch.setattr(NearStage, "template", sqlite_template, raising=False)
-    monkeypatch.setattr(run, "Stage", WatchedStage)
+    play_on(monkeypatch, WatchedStage, simulator, sqlite_template)
     monkeypatch.setattr(seed, "plan_campaign", small(seed.plan_campaign))
     monkeypatch.setattr(visitors, "EVERY_S", 1)
     monkeypatch.setattr(visitors, "MOST", 3)

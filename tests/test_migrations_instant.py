@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from alembic import command
 from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
 
 from tests.instant.added import added, check_sums, counted
 from tests.rows import fill
@@ -51,13 +52,19 @@ def test_draws_and_awards_are_added_up_by_an_upgrade_and_their_rows_stay(empty: 
         assert len({hour for hour, _, _ in sums}) == 3 and sums == counted(session, terms.campaign_id)
 
 
+def prize_of_codes(session: Session) -> Prize:
+    """The prize of a hall with the id 7."""
+    window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
+    fill(session, Campaign, id=7, mechanic="hall", **window)
+    prize: Prize = fill(session, Prize, campaign_id=7, stock=9, left=9, kind="code")
+    return prize
+
+
 @pytest.mark.on_both
 def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_again(empty: Database) -> None:
     lay(empty)
     with empty.transaction() as session:
-        window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
-        campaign = fill(session, Campaign, id=7, mechanic="hall", **window)
-        prize = fill(session, Prize, campaign_id=campaign.id, stock=9, left=9, kind="code")
+        prize = prize_of_codes(session)
         for n, prize_id in enumerate([prize.id, None], 1):
             fill(session, PrizeCode, campaign_id=7, prize_id=prize_id, ordinal=n, code_index=f"i{n}", award_id=None)
     columns = {}
@@ -74,9 +81,7 @@ def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_aga
 def test_codes_that_a_restore_put_aside_go_before_nothing_says_any_more_that_they_are(empty: Database) -> None:
     lay(empty)
     with empty.transaction() as session:
-        window = {"begin_at": BEGIN, "end_at": BEGIN + timedelta(days=1)}
-        campaign = fill(session, Campaign, id=7, mechanic="hall", **window)
-        prize = fill(session, Prize, campaign_id=campaign.id, stock=9, left=9, kind="code")
+        prize = prize_of_codes(session)
         for n, (lost_k, award_id) in enumerate([(None, None), (5, None), (6, 6)], 1):
             mine = {"campaign_id": 7, "prize_id": prize.id, "ordinal": n, "code_index": f"i{n}"}
             fill(session, PrizeCode, **mine, lost_k=lost_k, award_id=award_id)

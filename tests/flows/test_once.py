@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.near_stage import NearStage
+from tests.near_stage import NearStage, play_on
 from wxbot.cli import cli
-from wxbot.demo import hall_story, payouts_story, run, story, wheel_story
+from wxbot.demo import hall_story, payouts_story, story, wheel_story
 from wxbot.private_servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -74,9 +74,7 @@ def play_near(folder: Path, request: pytest.FixtureRequest) -> str:
     """The same command with fewer people, its web and its worker in threads of this process."""
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     capsys: pytest.CaptureFixture[str] = request.getfixturevalue("capsys")
-    monkeypatch.setattr(NearStage, "wechat", request.getfixturevalue("simulator"), raising=False)
-    monkeypatch.setattr(NearStage, "template", request.getfixturevalue("sqlite_template"), raising=False)
-    monkeypatch.setattr(run, "Stage", NearStage)
+    play_on(monkeypatch, NearStage, request.getfixturevalue("simulator"), request.getfixturevalue("sqlite_template"))
     for module, sizes in SHORT.items():
         for name, size in sizes.items():
             monkeypatch.setattr(STORIES[module], name, size)

@@ -11,7 +11,7 @@ import pytest
 from wxbot.campaigns.models import Campaign
 from wxbot.db import Database
 from wxbot.replies import rules
-from wxbot.replies.answers import Answers, read_book
+from wxbot.replies.answers import Answers, Book, read_book
 from wxbot.wechat.messages import NewsReply, TextReply
 
 NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
@@ -50,11 +50,11 @@ def write_campaign(
 
 
 def answers_of(database: Database) -> Answers:
-    def read() -> object:
+    def read() -> Book:
         with database.reading() as session:
             return read_book(session)
 
-    return Answers(read, "https://shop.example.com", "小店")  # type: ignore[arg-type]
+    return Answers(read, "https://shop.example.com", "小店")
 
 
 def test_a_running_campaign_answers_with_a_card_to_its_page(database: Database) -> None:
@@ -162,12 +162,12 @@ def test_a_scanned_code_answers_with_its_campaigns_card_and_a_new_follower_hears
 def test_the_rules_are_not_read_for_every_message(database: Database) -> None:
     reads = []
 
-    def read() -> object:
+    def read() -> Book:
         reads.append(1)
         with database.reading() as session:
             return read_book(session)
 
-    answers = Answers(read, "https://shop.example.com", "小店")  # type: ignore[arg-type]
+    answers = Answers(read, "https://shop.example.com", "小店")
     for _ in range(50):
         answers.to_text("x", NOW)
     assert len(reads) <= 2
@@ -182,13 +182,13 @@ def test_a_message_that_comes_while_the_rules_are_first_read_is_answered_by_them
         rules.add_rule(session, "equal", "红包", NOW, text="来啦")
     begun, may_go_on = Event(), Event()
 
-    def read() -> object:
+    def read() -> Book:
         begun.set()
         assert may_go_on.wait(60)
         with database.reading() as session:
             return read_book(session)
 
-    answers = Answers(read, "https://shop.example.com", "小店")  # type: ignore[arg-type]
+    answers = Answers(read, "https://shop.example.com", "小店")
     with ThreadPoolExecutor(2) as threads:
         greeting = threads.submit(answers.to_new_follower, NOW)
         assert begun.wait(60)
@@ -204,13 +204,13 @@ def test_unreadable_rules_leave_the_last_ones_in_force(database: Database) -> No
         rules.add_rule(session, "equal", "红包", NOW, text="来啦")
     is_down = False
 
-    def read() -> object:
+    def read() -> Book:
         if is_down:
             raise TimeoutError
         with database.reading() as session:
             return read_book(session)
 
-    answers = Answers(read, "https://shop.example.com", "小店")  # type: ignore[arg-type]
+    answers = Answers(read, "https://shop.example.com", "小店")
     assert answers.to_text("红包", NOW) == TextReply("来啦")
     is_down = True
     answers.forget()

@@ -47,6 +47,14 @@ def read_in(runtime: Runtime, campaign_id: int, serials: Sequence[str]) -> codes
         return codes.read_in(session, runtime.vault, campaign_id, 1, enumerate(serials, 1))
 
 
+def wheel_of(runtime: Runtime, *serials: str) -> InstantStage:
+    """A wheel that runs and gives these codes."""
+    stage = set_wheel(runtime, CODE | {"stock": len(serials)}, **MANY)
+    read_in(runtime, stage.campaign_id, serials)
+    stage.work()
+    return stage
+
+
 def given(runtime: Runtime) -> Mapping[str, str]:
     """Code → who has it."""
     with runtime.database.reading() as session:
@@ -72,9 +80,7 @@ def test_a_code_that_was_drawn_since_the_copy_is_out_of_the_prize_in_every_life_
     settings: Settings, operator: Operator, copy: str
 ) -> None:
     with closing(Runtime(settings)) as runtime:
-        stage = set_wheel(runtime, CODE | {"stock": 4}, **MANY)
-        read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-2", "KEY-3", "KEY-4"])
-        stage.work()
+        stage = wheel_of(runtime, "KEY-1", "KEY-2", "KEY-3", "KEY-4")
         assert draw(stage)["outcome"] == "won"
     operator.ok("db", "backup", copy)
     with closing(Runtime(settings)) as runtime:
@@ -153,9 +159,7 @@ def test_a_bare_machine_says_nothing_of_codes(
 ) -> None:
     settings = simulator_settings(simulator, sqlite_url, redis_url, tmp_path)
     with closing(Runtime(settings)) as runtime:
-        stage = set_wheel(runtime, CODE | {"stock": 2}, **MANY)
-        read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-2"])
-        stage.work()
+        stage = wheel_of(runtime, "KEY-1", "KEY-2")
         draw(stage)
     Operator(environment(settings)).ok("db", "backup", copy)
     bare = settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}/bare/wxbot.db", "data_dir": tmp_path})
@@ -194,9 +198,7 @@ def test_a_database_of_the_version_before_says_which_codes_it_gave_and_how_far_i
     settings: Settings, operator: Operator, copy: str
 ) -> None:
     with closing(Runtime(settings)) as runtime:
-        stage = set_wheel(runtime, CODE | {"stock": 2}, **MANY)
-        read_in(runtime, stage.campaign_id, ["KEY-1", "KEY-2"])
-        stage.work()
+        stage = wheel_of(runtime, "KEY-1", "KEY-2")
         hall = open_hall(runtime, guests=1, slug="party")
     operator.ok("db", "backup", copy)
     with closing(Runtime(settings)) as runtime:
