@@ -66,7 +66,7 @@ class Screen:
         digits = self.desk.do(pairing.offer, self.desk.id)
         self.page.goto(self.address)
         self.page.locator("#pair-code").fill(digits)
-        self.page.locator("#wall-grid").wait_for(state="attached")
+        until_page(self.page, "!!document.body.dataset.v")  # the page is there before its first state is
         self.sent.clear()
 
     def tell(self) -> None:
