@@ -30,6 +30,8 @@ LOST = 0.05
 SEND, ASK = "mmpaymkttransfers/sendredpack", "mmpaymkttransfers/gethbinfo"
 SLOWEST = 3.0
 """A drain that takes this many times as long as the rate allows has failed."""
+STALLED_S = 60
+"""So has one in which nothing more was placed for so long."""
 
 
 def prepare(runtime: Runtime, wechat: SimulatedWeChat, wanted: int) -> list[str]:
@@ -42,7 +44,7 @@ def prepare(runtime: Runtime, wechat: SimulatedWeChat, wanted: int) -> list[str]
 
 
 def owe(runtime: Runtime, openids: Sequence[str], wanted: int, first: int) -> int:
-    """A programme that owes `wanted` payouts of one yuan, all approved and due."""
+    """A programme that owes `wanted` payouts of one yuan, all approved by a second person and due."""
     now = runtime.clock.now()
     with runtime.database.transaction() as session:
         programme_id = budget.create(session, "programme", f"bench {first}")
@@ -69,7 +71,7 @@ def owe(runtime: Runtime, openids: Sequence[str], wanted: int, first: int) -> in
         with runtime.database.transaction() as session:
             for n in range(start, min(start + 500, wanted)):
                 openid = openids[n // PER_PERSON]
-                claim = PayoutRequest("manual", first + n, programme_id, openid, 100, created_by=1)
+                claim = PayoutRequest("manual", first + n, programme_id, openid, 100, created_by=1, approved_by=2)
                 request(session, runtime.settings, claim, now)
     return programme_id
 
@@ -97,11 +99,14 @@ def drain(ground: Ground, runtime: Runtime, programme_id: int, wanted: int) -> t
     """Run a worker until every order is placed with WeChat: (seconds from the first sending to the last answer, CPU s)."""
     name = f"worker{programme_id}"
     with working(ground, runtime, name) as child:
-        deadline = time.monotonic() + 60 + SLOWEST * wanted / PER_SECOND
-        while _placed(runtime, programme_id) < wanted:
-            if time.monotonic() > deadline or child.poll() is not None:
+        placed, moved = 0, time.monotonic()
+        deadline = moved + STALLED_S + SLOWEST * wanted / PER_SECOND
+        while (now_placed := _placed(runtime, programme_id)) < wanted:
+            if now_placed > placed:
+                placed, moved = now_placed, time.monotonic()
+            if time.monotonic() > min(deadline, moved + STALLED_S) or child.poll() is not None:
                 said = (ground.folder / f"{name}.log").read_text()[-500:]
-                raise BenchProblem(f"{_placed(runtime, programme_id)} of {wanted} payouts were placed; see {said}")
+                raise BenchProblem(f"{placed} of {wanted} payouts were placed; see {said}")
             time.sleep(0.5)
         cpu_s = cpu_of_family(child.pid)
     with runtime.database.reading() as session:
