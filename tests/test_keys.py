@@ -135,7 +135,7 @@ class Shop:
 
     def standing(self, settings: Settings) -> str:
         with closing(Runtime(settings)) as runtime, runtime.database.reading() as session:
-            return sentinel.standing(session, runtime.vault, sentinel.former_vault(runtime))
+            return sentinel.standing(session, runtime.vault, runtime.former_vault)
 
 
 @pytest.fixture

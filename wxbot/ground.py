@@ -66,6 +66,12 @@ class Ground:
         """Encryption at rest."""
         return Vault(self.settings.secret_key.get_secret_value())
 
+    @cached_property
+    def former_vault(self) -> Vault | None:
+        """The vault of WXBOT_SECRET_KEY_OLD; None when it is not set."""
+        old = self.settings.secret_key_old.get_secret_value()
+        return Vault(old) if old else None
+
     def at_close(self, end: Callable[[], None]) -> None:
         """Let `end` be called once before the database is closed, by whoever keeps something for it in this process."""
         self._ends.append(end)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
+from tests.deployments import environment
 from tests.hall.hosting import Host, leap, people, readings_of_the_log
 from tests.hall.stage import OpenHall, open_hall
 from wxbot import ledger
-from wxbot.hall import erasure, games, guests, record, record_kept, results, verify, void
+from wxbot.cli import cli
+from wxbot.hall import erasure, games, guests, record_kept, results, seal, verify, void
 from wxbot.hall.models import Game, RaceCount, RainHit
 from wxbot.runtime import Runtime
+from wxbot.settings import Settings
+from wxbot.vault import Vault
 
 
 @pytest.fixture
@@ -78,11 +85,67 @@ def test_whoever_asks_again_and_again_has_the_record_that_was_made(
 
 def test_a_seal_tells_the_organiser_whether_a_file_is_theirs(desk: Host, client: FlaskClient) -> None:
     desk.show(k=2)
-    vault = desk.stage.runtime.vault
+    runtime = desk.stage.runtime
     made = client.get("/hall/gala/record.json").json
-    assert made is not None and record.is_ours(vault, made)
-    made["winners"][0]["no"] += 1
-    assert not record.is_ours(vault, made)
+    assert made is not None and seal.standing(made, runtime.vault, runtime.former_vault) == "ours"
+    assert seal.standing(made, Vault("k" * 32), runtime.vault) == "ours", "sealed under the key of before"
+    assert seal.standing(made, Vault("k" * 32), None) == "foreign"
+    more: dict[type, Any] = {int: 1, str: "x", list: ["x"]}
+    for name, value in made.items():
+        assert seal.standing({**made, name: value + more[type(value)]}, runtime.vault) == "foreign", name
+        without = {each: made[each] for each in made if each != name}
+        assert seal.standing(without, runtime.vault) == ("none" if name == "seal" else "foreign"), name
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"seal": "1" * 64, "log": None},
+        {"seal": "é\ud800", "end": 1.5},
+        {"seal": "", "name": "\ud800"},
+        {"seal": "1" * 64, "log": json.loads("[" * 500 + "]" * 500)},
+        {"seal": "1" * 64},
+    ],
+)
+def test_whatever_has_a_seal_and_is_no_record_is_not_ours(strange: Any) -> None:
+    assert seal.standing(strange, Vault("k" * 32)) == "foreign"
+
+
+@pytest.mark.parametrize("bare", [None, [], "x", {}, {"seal": 7}, {"seal": None}])
+def test_what_has_no_seal_is_said_to_have_none(bare: Any) -> None:
+    assert seal.standing(bare, Vault("k" * 32)) == "none"
+
+
+def test_the_command_says_whose_seal_it_is_only_where_the_key_is(
+    desk: Host, client: FlaskClient, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    desk.show(k=2)
+    file = tmp_path / "record.json"
+
+    def said(record: bytes, **variables: str) -> tuple[int, str, str]:
+        """Its exit code, how the seal stands, and its words; no variables: a doubter's machine."""
+        file.write_bytes(record)
+        env = {name: variables.get(name) for name in environment(settings)} | variables
+        words, made = (CliRunner(env=env).invoke(cli, ["hall", "verify", str(file), *how]) for how in ((), ("--json",)))
+        return words.exit_code, json.loads(made.output)["seal"], words.output
+
+    ours, elsewhere = environment(settings), {"WXBOT_SECRET_KEY": "e" * 40}
+    made = client.get("/hall/gala/record.json").data
+    code, standing, words = said(made, **ours)
+    assert (code, standing) == (0, "ours") and "封签是本系统的" in words and "The seal is this installation's" in words
+    code, standing, words = said(made)
+    assert (code, standing) == (0, "unknown") and "无法判断封签" in words and "cannot be said here" in words
+    assert said(made, **ours | elsewhere)[:2] == (0, "foreign"), "as true as ours, and not ours"
+    former = {"WXBOT_SECRET_KEY_OLD": settings.secret_key.get_secret_value()}
+    assert said(made, **ours | elsewhere | former)[:2] == (0, "ours")
+    bare = json.loads(made)
+    bare["winners"][0]["name"] = "王**"
+    assert said(json.dumps(bare).encode(), **ours)[:2] == (0, "foreign"), "a name proves nothing of the selections"
+    del bare["seal"]
+    assert said(json.dumps(bare).encode(), **ours)[:2] == (0, "none")
+    for nonsense in (b"[" * 100_000, b"\xff{", b"7"):
+        assert said(nonsense, **ours)[:2] == (1, "none")
 
 
 RAIN = {

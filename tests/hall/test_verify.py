@@ -156,7 +156,7 @@ def test_the_command_asks_for_the_commitment_that_was_noted() -> None:
     code, words = told(record)
     assert (code, "--commitment" in words) == (0, True)
     code, words = told(record, "--commitment", record["commitment"])
-    assert (code, words.count("\n")) == (0, 3)
+    assert (code, words.count("\n")) == (0, 5)
     assert "2026-09-22 00:43" in words
 
 

@@ -1,15 +1,20 @@
 """wxbot hall: what a doubter, or a host, can do about a hall at a terminal."""
 
 import json
+from contextlib import closing
 from dataclasses import asdict
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
 from wxbot.cli.desk import as_json, show_json
 from wxbot.clock import SHANGHAI, from_unix
+from wxbot.hall import seal
 from wxbot.hall.verify import RecordFault, Verified, verify
 from wxbot.plurals import plural
+from wxbot.runtime import Runtime
+from wxbot.settings import SettingsError, load_settings
+from wxbot.text import Text
 
 FINDINGS_SHOWN = 20
 
@@ -27,19 +32,38 @@ def hall() -> None:
 @as_json
 @click.pass_context
 def verify_record(context: click.Context, file: TextIO, commitment: str | None, is_json: bool) -> None:
-    """Work out every selection of a record again, from the seeds and rosters that were published, and name each fault."""
+    """Work out every selection of a record again, from the seeds and rosters that were published, and name each fault.
+
+    Where the settings of an installation are at hand (WXBOT_SECRET_KEY), say as well whether the seal of the file is its own.
+    """
     try:
         record = json.load(file)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
-    seen = verify(record, commitment)
+    seen, (standing, words) = verify(record, commitment), _seal(record)
     if is_json:
         findings = [{"line": each.line, "reason": each.reason, **each.text._asdict()} for each in seen.findings]
-        show_json(asdict(seen) | {"is_true": seen.is_true, "findings": findings})
+        show_json(asdict(seen) | {"is_true": seen.is_true, "findings": findings, "seal": standing})
     else:
         _say(seen, commitment)
+        if isinstance(record, dict):
+            click.echo(f"{'✓' if standing == 'ours' else '!'} {words.zh}\n  {words.en}")
     if not seen.is_true:
         context.exit(1)
+
+
+def _seal(record: Any) -> tuple[str, Text]:
+    """How the seal stands to the installation whose settings are at hand, "unknown" where there are none, and the sentence.
+
+    It is no finding: a record of somebody else's evening may be as true as one of ours.
+    """
+    try:
+        settings = load_settings()
+    except (SettingsError, OSError, UnicodeError):  # a doubter has none, or may not read those of the service
+        return "unknown", seal.UNKNOWN
+    with closing(Runtime(settings, read_only=True)) as runtime:
+        standing = seal.standing(record, runtime.vault, runtime.former_vault)
+    return standing, seal.SENTENCES[standing]
 
 
 def _say(seen: Verified, commitment: str | None) -> None:

@@ -26,7 +26,7 @@ def keys() -> None:
 def check(is_json: bool) -> None:
     """Say whether WXBOT_SECRET_KEY is the key of this database; exit code 1 when it is not."""
     with looking() as runtime, runtime.database.reading() as session:
-        stands = sentinel.standing(session, runtime.vault, sentinel.former_vault(runtime))
+        stands = sentinel.standing(session, runtime.vault, runtime.former_vault)
     if is_json:
         show_json({"standing": stands, "is_right": stands in STANDINGS})
     elif stands in STANDINGS:

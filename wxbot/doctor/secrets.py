@@ -8,7 +8,7 @@ from wxbot.runtime import Runtime
 def secret_key(runtime: Runtime) -> Finding:
     """WXBOT_SECRET_KEY opens what this database holds."""
     with runtime.database.reading() as session:
-        stands = sentinel.standing(session, runtime.vault, sentinel.former_vault(runtime))
+        stands = sentinel.standing(session, runtime.vault, runtime.former_vault)
     if stands == "new":
         return note("密钥还没有登记", "no secret key is remembered yet", "wxbot db upgrade")
     if stands == "ours":

@@ -1,10 +1,8 @@
 """The record of an evening: everything from which anybody works out its selections again, and what it gave, with masked names (results.py).
 
-What `wxbot hall verify` reads stands in it (verify.py has its shape). Its seal is made with the deployment's own key: it tells
-the organiser that a file is theirs, and proves nothing to anybody else; for them the chain and the commitment do.
+What `wxbot hall verify` reads stands in it (verify.py has its shape), and a seal by which the organiser knows it again (seal.py).
 """
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -12,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, log, published, results
+from wxbot.hall import journal, published, results, seal
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Hall, Roster
 from wxbot.hall.results import Results
@@ -64,20 +62,9 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
         "void": [line._asdict() for line in given.void],
         "sums": [line._asdict() for line in given.sums],
     }
-    return Seen(made | {"seal": seal_of(vault, made)}, given, lines)
+    return Seen(made | {"seal": seal.seal_of(vault, seal.digest_of(made))}, given, lines)
 
 
 def _rosters(session: Session, campaign_id: int, n: int) -> Iterator[str]:
     mine = (Roster.campaign_id == campaign_id) & (Roster.version <= n)
     yield from session.scalars(select(Roster.content).where(mine).order_by(Roster.version))
-
-
-def seal_of(vault: Vault, record: Record) -> str:
-    """The keyed hash of a record without its seal."""
-    plain = {name: value for name, value in record.items() if name != "seal"}
-    return vault.index(f"hall record|{hashlib.sha256(log.canonical(plain).encode()).hexdigest()}")
-
-
-def is_ours(vault: Vault, record: Record) -> bool:
-    """Whether a record was made by this deployment and not changed since."""
-    return record.get("seal") == seal_of(vault, record)

@@ -19,7 +19,7 @@ from wxbot import heartbeat
 from wxbot.db import APPLICATION_NAME, LOCK_WAIT_S, Database, changed, is_pooled
 from wxbot.keys import sentinel
 from wxbot.keys.columns import SEALED, Sealed
-from wxbot.keys.sentinel import KeyProblem, Sentinel, former_vault, opens, read
+from wxbot.keys.sentinel import KeyProblem, Sentinel, opens, read
 from wxbot.logs import get_logger
 from wxbot.people.models import CODE_NEXT, SMS_NEXT, SmsCode, SmsCount, SmsOut
 from wxbot.runtime import Runtime
@@ -51,7 +51,7 @@ class Rotation:
     """One run of the change, from the key of WXBOT_SECRET_KEY_OLD to that of WXBOT_SECRET_KEY."""
 
     def __init__(self, runtime: Runtime, told: OnProgress = lambda _table, _rows: None) -> None:
-        former = former_vault(runtime)
+        former = runtime.former_vault
         if former is None:
             raise KeyProblem(
                 "更换密钥需要两个密钥：WXBOT_SECRET_KEY 是新的，WXBOT_SECRET_KEY_OLD 是原来的\n"

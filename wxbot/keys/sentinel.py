@@ -63,12 +63,6 @@ def opens(vault: Vault, sealed: str) -> bool:
     return read(vault, sealed) is not None
 
 
-def former_vault(runtime: Runtime) -> Vault | None:
-    """The vault of WXBOT_SECRET_KEY_OLD; None when it is not set."""
-    old = runtime.settings.secret_key_old.get_secret_value()
-    return Vault(old) if old else None
-
-
 def standing(session: Session, vault: Vault, former: Vault | None) -> KeyStanding:
     """How the secret key stands to this database; reads a row or, before there is one, a sealed value of each table."""
     row = session.get(Sentinel, 1)
@@ -119,7 +113,7 @@ def require(runtime: Runtime) -> None:
     An older database without a sentinel gets one only after its sealed values were seen to open.
     """
     with runtime.database.transaction() as session:
-        stands = standing(session, runtime.vault, former_vault(runtime))
+        stands = standing(session, runtime.vault, runtime.former_vault)
         if stands in SENTENCES:
             raise KeyProblem("\n".join(SENTENCES[stands]))
         if stands == "new":
