@@ -14,16 +14,16 @@ import pytest
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
-from tests.hall.hosting import Host, numbers
+from tests.hall.hosting import Host, numbers, people
 from tests.hall.office import MORE, Office
 from tests.hall.stage import OpenHall, open_hall
 from tests.hall.test_added_games import RAIN, begin, sound
 from wxbot import invariants
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import changes, confirm, games
+from wxbot.hall import absent, changes, confirm, games, void
 from wxbot.hall import select as selecting
 from wxbot.hall.log import Kind
-from wxbot.hall.models import Game, Hall
+from wxbot.hall.models import Game, Hall, Roster
 from wxbot.instant import codes
 from wxbot.instant.changes import SUBJECT, content_of
 from wxbot.instant.models import PrizeCode, RuleVersion
@@ -114,6 +114,76 @@ def test_whoever_dies_wherever_the_same_people_win_once(runtime: Runtime) -> Non
     assert [award.openid for award in desk.stage.awards()] == [desk.stage.openids[no - 1] for no in expected]
     kinds = [line.kind for line in desk.stage.log()]
     assert [kinds.count(each) for each in ("armed", "entropy", "drawn", "revealed", "confirmed")] == [1] * 5
+    assert desk.verified() == []
+    assert not any(invariants.check(runtime.database).values())
+
+
+REASON = "主持人念错了奖项"
+
+
+def until(kind: Kind, n: int, verb: Verb) -> Verb:
+    """The verb as somebody presses it who first looks whether the log has the n-th line of it already."""
+
+    def pressed(desk: Host) -> None:
+        if [line.kind for line in desk.stage.log()].count(kind) < n:
+            verb(desk)
+
+    return pressed
+
+
+def undo(no: int) -> Verb:
+    return lambda desk: desk.do(absent.take_back, desk.id, 1, no)
+
+
+def withdraw(desk: Host) -> None:
+    if desk.selections()[0].void_asked_by is not None:
+        desk.do(void.withdraw, desk.id, 1)
+
+
+@pytest.mark.proof
+@pytest.mark.on_both
+@pytest.mark.timeout(900)
+def test_whoever_dies_wherever_what_is_said_of_winners_is_said_once(runtime: Runtime) -> None:
+    """Freeze, absent, given up, taken back and void: each by processes that die, and what follows is as if none had."""
+    desk = Host(open_hall(runtime, guests=12, terms={"mode": "seed"}))
+    asker, other = people(runtime, "asker", "other")
+    deaths = dict[str, int]()
+
+    def press(name: str, verb: Verb) -> None:
+        runtime.database.close()
+        deaths[name] = deaths_of(desk, verb)
+
+    def words() -> list[str]:
+        return [line.status for line in desk.lines(1)]
+
+    press("freeze", until("frozen", 1, lambda desk: desk.freeze()))
+    first, second, third = desk.show(k=3)
+    press("absent", until("absent", 1, lambda desk: desk.mark(1, first)))
+    press("keep", until("forfeited", 1, lambda desk: desk.mark(1, second, "keep")))
+    press("refill", until("forfeited", 2, lambda desk: desk.mark(1, third, "refill")))
+    assert words() == ["absent", "forfeited", "passed_on"] and desk.open_slots() == 2
+    for n, no in enumerate((first, second, third), 1):
+        press(f"undo {n}", until("undone", n, undo(no)))
+    assert words() == ["won"] * 3 and desk.open_slots() == 0
+    desk.mark(1, second)
+    press("ask", lambda desk: desk.do(void.ask, desk.id, 1, asker, REASON))
+    press("withdraw", withdraw)
+    desk.do(void.ask, desk.id, 1, asker, REASON)
+    vault = runtime.vault
+    press("agree", until("voided", 1, lambda desk: desk.do(void.agree, vault, desk.id, 1, other, REASON)))
+    assert words() == ["voided"] * 3 and desk.open_slots() == 3
+    assert min(deaths.values()) > 3 and sum(deaths.values()) > 80, deaths
+
+    desk.stage.come(1)
+    press("freeze again", until("frozen", 2, lambda desk: desk.freeze()))
+    kept = desk.show(k=3)
+    desk.confirm(2)
+    assert [award.openid for award in desk.stage.awards()] == [desk.stage.openids[no - 1] for no in kept]
+    kinds = [line.kind for line in desk.stage.log()]
+    said: tuple[Kind, ...] = ("frozen", "absent", "forfeited", "undone", "voided", "confirmed")
+    assert [kinds.count(each) for each in said] == [2, 2, 2, 3, 1, 1]
+    with runtime.database.reading() as session:
+        assert session.scalars(select(Roster.count).order_by(Roster.version)).all() == [12, 13]
     assert desk.verified() == []
     assert not any(invariants.check(runtime.database).values())
 
