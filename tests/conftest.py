@@ -428,6 +428,7 @@ def browser_page(browser_profile: Any) -> Iterator[Any]:
     page = browser_profile.new_page()
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page
+    browser_profile.set_offline(False)  # also after a test that failed without a network
     forgetting = browser_profile.new_cdp_session(page)
     forgetting.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "all"})
     browser_profile.clear_cookies()

@@ -24,6 +24,8 @@ TINY = {"width": 640, "height": 360}
 """For what is not about how the screen looks: a quarter of the points to draw in each frame."""
 UNSEEN = "document.documentElement.style.visibility = 'hidden'"
 """A page is laid out and not painted, which takes most of it."""
+LAID_OUT = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""The page has heard of its new size and has drawn a frame since, however long this machine takes for one."""
 SIZES = ((1280, 720), (1920, 1080), (3840, 2160))
 GUESTS = 30
 
@@ -65,7 +67,8 @@ class Screen:
     def pair(self) -> None:
         digits = self.desk.do(pairing.offer, self.desk.id)
         self.page.goto(self.address)
-        self.page.locator("#pair-code").fill(digits)
+        with self.page.expect_navigation():  # the pairing page makes way for the screen
+            self.page.locator("#pair-code").fill(digits)
         until_page(self.page, "!!document.body.dataset.v")  # the page is there before its first state is
         self.sent.clear()
 
@@ -191,8 +194,8 @@ def test_while_the_answer_is_late_the_roll_goes_on_and_the_same_selection_is_sho
     armed(screen)
     screen.page.clock.install()
     screen.page.clock.run_for(2000)
-    screen.page.keyboard.press("Space")
-    screen.page.wait_for_timeout(300)
+    with screen.page.expect_request_finished(lambda request: request.url.endswith("/start")):
+        screen.page.keyboard.press("Space")
     screen.phase("rolling")
     screen.page.context.set_offline(True)
     screen.page.clock.run_for(2000)
@@ -423,7 +426,7 @@ def test_every_scene_fits_at_720p_1080p_and_4k_with_letters_of_three_per_cent(
         screen.show(**{"selection": None, "game": None, **changes})
         for width, height in sizes:
             screen.page.set_viewport_size({"width": width, "height": height})
-            screen.page.wait_for_timeout(60)
+            screen.page.evaluate(LAID_OUT)
             assert screen.page.evaluate(OVERFLOWS) == [], (name, height)
     screen.page.evaluate(UNSEEN.replace("hidden", "visible"))
     assert not serious(screen.page)
@@ -465,7 +468,7 @@ def test_a_thousand_hostile_names_run_no_script_and_leave_no_box(screen: Screen)
         screen.show(scene="wall", **changes)
         assert page.evaluate(OVERFLOWS) == []
         screen.show(scene="selection", selection=selection(k, winners, d=turn + 1), **changes)
-        page.wait_for_timeout(50)
+        page.evaluate(LAID_OUT)
         assert page.evaluate(OVERFLOWS) == [], k
         seen += k + 60
     assert seen >= 1000
@@ -480,13 +483,13 @@ def test_ten_thousand_people_are_at_most_two_hundred_cards(screen: Screen) -> No
     everybody = people(10_000)
     body = json.dumps({"people": everybody})
     screen.page.route("**/pool?*", lambda route: route.fulfill(content_type="application/json", body=body))
-    screen.show(scene="selection", guests=10_000, newest=everybody[:60], selection=selection(100, [], "drawn"))
+    with screen.page.expect_request_finished(lambda request: "/pool?" in request.url):
+        screen.show(scene="selection", guests=10_000, newest=everybody[:60], selection=selection(100, [], "drawn"))
     screen.phase("rolling")
-    screen.page.wait_for_timeout(300)
     for _ in range(3):
+        screen.page.evaluate(LAID_OUT)
         assert screen.page.evaluate("document.querySelectorAll('.card').length") <= 200
         screen.page.keyboard.press("s")  # saving mode: no ball, nothing that moves but names
-        screen.page.wait_for_timeout(100)
 
 
 @pytest.mark.proof
