@@ -14,6 +14,7 @@ from tests.hall.guests import enter, me
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
 from wxbot.campaigns.models import Campaign
+from wxbot.demo.hall_story import tells_of
 from wxbot.hall import danmaku, guests, selection, standing, state
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.runtime import Runtime
@@ -54,6 +55,20 @@ def test_a_guest_learns_of_a_win_when_it_is_revealed_and_collects_it_when_it_is_
     (won,) = me(ming, hall)["won"]
     assert won["status"] == "confirmed" and won["award"] == hall.awards()[0].public_id
     assert won["award"] in ming.get("/h5/awards").get_data(as_text=True)
+
+
+def test_the_demo_can_see_a_phone_that_was_told_before_the_stop(runtime: Runtime, ming: Phone) -> None:
+    hall = open_hall(runtime, prizes=({"stock": 2},))
+    enter(ming, hall)
+    desk = Host(hall)
+    desk.draw()
+    assert not tells_of(me(ming, hall), 1)
+    desk.reveal()
+    assert tells_of(me(ming, hall), 1)
+    desk.confirm(1)
+    assert me(ming, hall)["won"] and not tells_of(me(ming, hall), 2), "what came before is no early result"
+    won = {"d": None, "prize": "红包雨"}
+    assert tells_of({"won": [won]}, 2), "an award that no selection gave came before its game"
 
 
 def test_who_is_marked_absent_is_told_so(runtime: Runtime, ming: Phone) -> None:

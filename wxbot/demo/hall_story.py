@@ -3,10 +3,10 @@ rain, phones race, winners have their money; then the record of the evening is w
 """
 
 import heapq
-import json
 import re
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,7 @@ from wxbot.campaigns.models import Campaign
 from wxbot.clock import SHANGHAI, Clock
 from wxbot.db import Database
 from wxbot.demo.actors import TIMEOUT_S, Clerk, StoryProblem, World, browser, until
-from wxbot.demo.bars import Bars
+from wxbot.demo.bars import CROWD, Bars
 from wxbot.demo.hall_guest import Guest
 from wxbot.demo.seed import CASHIER, MARKETER, PASSWORD
 from wxbot.hall.games import SETTLE_AFTER
@@ -103,7 +103,7 @@ class HallStory:
     campaign_id: int = 0
     people: list[Guest] = field(default_factory=list)
     early_results: int = 0
-    """Winners that stood in some answer before the roll was stopped."""
+    """Answers, of the screen, of a browser outside the hall or of somebody's phone, that told of winners before the roll was stopped."""
 
     def play(self) -> dict[str, Any]:
         """Play it all; returns the summary. Raises StoryProblem when a step does not come to its end."""
@@ -186,18 +186,32 @@ class HallStory:
         d = int(self.screen.read("state")["selection"]["d"])
         notes = {f"number_{n}": f"{note_number(d)}{n}" for n in (1, 2, 3)}
         self.desk.do(self.campaign_id, "numbers", **notes)
-        said = [self.screen.press("start", d=d), self.screen.read("state"), self.people[0].own(self.slug)]
-        shown = json.loads(self.screen.session.get(f"{self.base_url}/hall/{self.slug}/state", timeout=TIMEOUT_S).text)
-        self.early_results += sum("winners" in (each.get("selection") or {}) for each in (*said, shown))
-        self.early_results += sum(bool(each.get("winners")) for each in said)
+        said = [
+            self.screen.press("start", d=d),
+            self.screen.read("state"),
+            Screen(self.base_url, self.slug).read("state"),
+        ]
+        phones = self._phones()
+        self.early_results += sum(map(names_winners, said)) + sum(tells_of(own, d) for _, own in phones.values())
         winners = self.screen.press("stop", d=d)["winners"]
         if len(winners) != k:
             raise StoryProblem(f"selection {d} has {len(winners)} winners")
+        if not all(tells_of(phones[winner["no"]][0].own(self.slug), d) for winner in winners):
+            raise StoryProblem(f"selection {d}: a winner's phone does not say so, and an early one would not be seen")
         for winner in winners[:absent]:
             self.desk.do(self.campaign_id, "absent", d=d, no=winner["no"], word="absent")
         self.desk.do(self.campaign_id, "confirm", d=d)
         if prize == 3:
             self.desk.do(self.campaign_id, "hand-over", d=d, no=winners[0]["no"])
+
+    def _phones(self) -> dict[int, tuple[Guest, dict[str, Any]]]:
+        """What every phone says now, by its guest's number."""
+
+        def look(person: Guest) -> tuple[Guest, dict[str, Any]]:
+            return person, person.own(self.slug)
+
+        with ThreadPoolExecutor(CROWD) as crowd:
+            return {own["no"]: (person, own) for person, own in crowd.map(look, self.people)}
 
     def _rain(self) -> None:
         """Everybody catches what falls on their phone, at its moment."""
@@ -295,3 +309,13 @@ class HallStory:
 def note_number(d: int) -> str:
     """All but the last digit of a bank note that is held up at selection `d`: another one each time."""
     return f"{4_711_000 + 10 * d}"
+
+
+def names_winners(said: Mapping[str, Any]) -> bool:
+    """Whether an answer to a screen, or the hall's state, names winners of the selection that it is about."""
+    return bool(said.get("winners")) or "winners" in (said.get("selection") or {})
+
+
+def tells_of(own: Mapping[str, Any], d: int) -> bool:
+    """Whether a phone's answer tells its guest of selection `d`, or of an award that none before it gave: games come behind all of them."""
+    return any(won["d"] not in range(1, d) for won in own["won"])
