@@ -57,6 +57,7 @@ from wxbot.replies import admin_dialogues, admin_menu
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings, load_settings, refuse_unsafe_start
 from wxbot.staff import admin as staff
+from wxbot.staff import admin_reports
 from wxbot.staff import admin_totp as totp
 from wxbot.text import Text
 from wxbot.thaw import admin as thaw
@@ -133,6 +134,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", alerts.blueprint, "staff", "console"),
     Door("/admin", staff.blueprint, "staff", "console"),
     Door("/admin", totp.blueprint, "staff", "console"),
+    Door("/admin", admin_reports.blueprint, "staff", "console"),
     Door("/admin", admin_tie.blueprint, "staff", "console"),
 )
 """Every address of the web door but two: gate.CALLBACK, which stands in front of Flask, and /static, files without secrets."""

@@ -49,6 +49,8 @@ class SheetRow:
     """By column; 'row' for what is wrong with the row as a whole."""
     is_hidden: bool = False
     """Who looks at the sheet does not see this row: it was hidden, or a filter hides it."""
+    written: dict[str, str] = field(default_factory=dict)
+    """How a faulty cell begins, by column, to be told again and never to be taken; '' for a date and a percentage."""
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,8 @@ def read(raw: bytes, columns: Sequence[Column], needs: Sequence[Sequence[str]], 
 
 def _sheet(answer: dict[str, Any]) -> Sheet:
     rows = [
-        SheetRow(number, cells, {key: CELL_FAULTS[name] for key, name in faults.items()}, is_hidden)
-        for number, cells, faults, is_hidden in answer["rows"]
+        SheetRow(number, cells, {key: CELL_FAULTS[name] for key, name in faults.items()}, is_hidden, written)
+        for number, cells, faults, is_hidden, written in answer["rows"]
     ]
     return Sheet(frozenset(answer["keys"]), rows, tuple(answer["unread"]))
 

@@ -20,6 +20,7 @@ from tests.staff.consoles import Browser
 from wxbot import sheets
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import invited, invited_sheet, sign_in
+from wxbot.hall.invited_report import InvitedLine
 from wxbot.hall.models import Invited
 from wxbot.runtime import Runtime
 from wxbot.text import Refusal
@@ -188,7 +189,7 @@ def test_weights_are_given_before_the_launch_only(runtime: Runtime) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["1", "2", "03"]), st.sampled_from(["王", "李"])), max_size=8))
 def test_no_number_is_taken_for_two_people(rows: list[tuple[str, str]]) -> None:
-    lines = [invited_sheet.InvitedLine(number, key, name) for number, (key, name) in enumerate(rows, 2)]
+    lines = [InvitedLine(number, key, name) for number, (key, name) in enumerate(rows, 2)]
     ended = invited_sheet._without_doubles(lines)
     taken = [line for line in ended if not line.fate]
     assert len({line.key for line in taken}) == len(taken) and len(ended) == len(lines)

@@ -5,6 +5,9 @@ import re
 from wxbot import typed
 
 CELL_CHARS = 500
+WRITTEN_CHARS = 60
+"""So much is told of a cell that cannot be taken."""
+
 EXACT_DIGITS = 15
 """What a spreadsheet shows and keeps of a number; more digits than these are noise of its binary form."""
 
@@ -24,9 +27,16 @@ _LOST = re.compile("\ufffd|锟斤拷|[\ue000-\uf8ff]|^[?]{2,}$")
 
 
 class Bad(str):
-    """A cell that cannot be taken: the name of its fault."""
+    """A cell that cannot be taken: the name of its fault, and how what is written there begins, '' where nobody sees it like that."""
 
-    __slots__ = ()
+    __slots__ = ("written",)
+    written: str
+
+    def __new__(cls, name: str, written: str = "") -> "Bad":
+        """A fault by its name; of the text only what can be shown again is kept."""
+        made = super().__new__(cls, name)
+        made.written = CONTROL.sub(" ", written[:WRITTEN_CHARS]).strip()
+        return made
 
 
 def clean(text: str, *, is_escaped: bool = False) -> str:
@@ -42,9 +52,9 @@ def clean(text: str, *, is_escaped: bool = False) -> str:
         text = _ESCAPED_BLANK.sub(" ", text)
     plain = re.sub(r"[\t\r\n]+", " ", text.strip())
     if CONTROL.search(plain):
-        return Bad("control")
+        return Bad("control", plain)
     if _LOST.search(plain):
-        return Bad("lost")
+        return Bad("lost", plain)
     plain = typed.line(plain)
     if quoted := _QUOTED.fullmatch(plain):
         plain = quoted[1].replace('""', '"').strip()
@@ -53,15 +63,15 @@ def clean(text: str, *, is_escaped: bool = False) -> str:
     elif plain.startswith("'") and safe_cell(plain[1:]) == plain:
         plain = plain[1:].strip()
     if _SCIENTIFIC.fullmatch(plain):
-        return Bad("scientific")
-    return Bad("long") if len(plain) > CELL_CHARS else plain
+        return Bad("scientific", plain)
+    return Bad("long", plain) if len(plain) > CELL_CHARS else plain
 
 
 def number_text(value: int | float) -> str:
     """A number of a spreadsheet exactly as it shows it: 12.300000000000001 is 12.3 to both of us, 12.305 stays 12.305."""
     text = str(value) if isinstance(value, int) else f"{value:.{EXACT_DIGITS}g}"
     is_exact = _NUMBER.fullmatch(text) is not None and len(text.lstrip("-")) <= EXACT_DIGITS + 2
-    return text if is_exact else Bad("inexact")
+    return text if is_exact else Bad("inexact", text)
 
 
 def safe_cell(value: object) -> str:

@@ -112,7 +112,8 @@ def _told(rows: Sequence[ReadRow], places: Mapping[str, int]) -> list[list[Any]]
         chars += sum(map(len, cells.values()))
         if chars > CHARS_MAX:
             raise NoTable("unpacked")
-        told.append([row.number, cells, faults, row.is_hidden])
+        written = {key: cell.written for key, cell in found.items() if isinstance(cell, Bad)}
+        told.append([row.number, cells, faults, row.is_hidden, written])
     return told
 
 

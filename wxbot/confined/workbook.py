@@ -203,7 +203,8 @@ class _Texts:
 
     def cell(self) -> str:
         """What they say."""
-        return Bad("long") if self.chars > _TEXT_CHARS else clean("".join(self.parts), is_escaped=True)
+        text = "".join(self.parts)
+        return Bad("long", text) if self.chars > _TEXT_CHARS else clean(text, is_escaped=True)
 
 
 def _read_strings(book: _Book, part: str) -> None:
@@ -322,8 +323,9 @@ class _SheetReader:
 
     def _cell(self) -> str:
         if self.formula is not None:
-            constant = _CONSTANT.fullmatch("".join(self.formula))  # ="138…", by which people keep digits as text
-            return clean(constant[1].replace('""', '"')) if constant else Bad("formula")
+            formula = "".join(self.formula)
+            constant = _CONSTANT.fullmatch(formula)  # ="138…", by which people keep digits as text
+            return clean(constant[1].replace('""', '"')) if constant else Bad("formula", formula and f"={formula}")
         if self.kind == "inlineStr":
             return self.texts.cell()
         value = "".join(self.value)
@@ -334,7 +336,7 @@ class _SheetReader:
         if self.kind == "str":
             return clean(value, is_escaped=True)
         if self.kind != "n":
-            return Bad({"b": "truth", "e": "broken", "d": "dated"}[self.kind])
+            return Bad({"b": "truth", "e": "broken", "d": "dated"}[self.kind], value if self.kind == "e" else "")
         return self._number(value.strip())
 
     def _number(self, value: str) -> str:
@@ -345,7 +347,7 @@ class _SheetReader:
         if not _NUMBER.fullmatch(value):
             raise NoTable("broken")
         if len(value) > 40:
-            return Bad("inexact")
+            return Bad("inexact", value)
         return number_text(int(value) if value.lstrip("+-").isdigit() else float(value))
 
 

@@ -10,8 +10,10 @@ from wxbot import sheets
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
 from wxbot.hall import invited_sheet
-from wxbot.hall.invited_sheet import InvitedReport
+from wxbot.hall.invited_report import FATE_WORDS, HEADER, ORDER, InvitedReport, sheet_rows
+from wxbot.staff import reports
 from wxbot.staff.console import act, guard, me, refusal_told, role_required, runtime, tell
+from wxbot.staff.reports import KeptReport
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 from wxbot.text import Refusal, Text
 
@@ -20,7 +22,7 @@ allow_upload(_pages, "invited.look", SHEET_BYTES)
 blueprint = guard(_pages)
 
 SHOWN_ROWS = 200
-ORDER = {"bad": 0, "again": 1, "changed": 2, "added": 3, "same": 4}
+"""Rows of a report on the page; all of them are in the sheet that it offers."""
 
 
 @blueprint.get("/campaigns/<int:campaign_id>/invited")
@@ -46,7 +48,11 @@ def look(campaign_id: int) -> str:
             report = invited_sheet.look(session, campaign, sheet)
         if report.good and not invited_sheet.keep(runtime(), campaign_id, me().id, report):
             raise Refusal("busy", Text("系统繁忙，请稍后再传一次", "Busy: please upload it again in a moment"))
-    return _page(campaign_id, report)
+    return _page(campaign_id, report, _whole(target, report) if report else None)
+
+
+def _whole(target: str, report: InvitedReport) -> KeptReport | None:
+    return reports.keep(runtime(), me().id, target, HEADER, sheet_rows(report))
 
 
 def _sent() -> sheets.Sheet:
@@ -90,14 +96,14 @@ def clear(campaign_id: int) -> BaseResponse:
     return redirect(url_for("invited.page", campaign_id=campaign_id))
 
 
-def _page(campaign_id: int, report: InvitedReport | None = None) -> str:
+def _page(campaign_id: int, report: InvitedReport | None = None, whole: KeptReport | None = None) -> str:
     campaign = campaign_or_404(campaign_id)
     with runtime().database.reading() as session:
         invited, weighed, here = invited_sheet.counted(session, campaign_id)
     is_used = bool(campaign.terms.get("is_invited_only"))
     if campaign.half_written is not None:
         is_used = campaign.half_written.get("is_invited_only") == "1"
-    lines = sorted(report.lines, key=lambda line: (ORDER[line.fate], line.number)) if report else []
+    lines = sorted(report.lines, key=lambda line: (ORDER.index(line.fate), line.number)) if report else []
     return render_template(
         "console/invited.html",
         campaign=campaign,
@@ -106,8 +112,11 @@ def _page(campaign_id: int, report: InvitedReport | None = None) -> str:
         came=here,
         is_used=is_used,
         report=report,
+        whole=whole,
+        fate_words=FATE_WORDS,
         counts=report.counts if report else {},
         good=len(report.good) if report else 0,
         total=len(lines),
         lines=lines[:SHOWN_ROWS],
+        unshown_bad=sum(line.fate == "bad" for line in lines[SHOWN_ROWS:]),
     )

@@ -5,24 +5,22 @@ What was judged lies sealed in Redis for half an hour; whoever comes later uploa
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any
 
 import redis as redis_client
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from wxbot import sheets, typed
+from wxbot import typed
 from wxbot.campaigns.models import Campaign
 from wxbot.db import changed
 from wxbot.hall.invited import key_of, name_of
+from wxbot.hall.invited_report import FaultyCell, InvitedLine, InvitedReport, remarks_of
 from wxbot.hall.models import Guest, Hall, Invited
 from wxbot.hall.names import NAME_CHARS
-from wxbot.plurals import plural
 from wxbot.runtime import Runtime
-from wxbot.sheets import ROWS_NAMED, CellFault, Column, Sheet, SheetRow
+from wxbot.sheets import CellFault, Column, Sheet, SheetRow
 from wxbot.text import Refusal, Text
 
 COLUMNS = (
@@ -42,56 +40,47 @@ KEPT_S = 1_800
 _WEIGHT = re.compile(r"[1-9][0-9]{0,2}")
 
 
-def _fault(name: str, zh: str, en: str) -> CellFault:
-    return CellFault(name, Text(zh, en))
-
-
-NO_KEY = _fault("no_key", "没有编号", "there is no number")
-NO_NAME = _fault("no_name", "没有姓名", "there is no name")
-LONG = _fault(
-    "long", f"编号最多 {KEY_CHARS} 个字，姓名最多 {NAME_CHARS} 个字", "a number or a name with too many characters"
+NO_KEY = CellFault("no_key", Text("没有编号，请填上", "there is no number; fill it in"))
+NO_NAME = CellFault("no_name", Text("没有姓名，请填上", "there is no name; fill it in"))
+LONG_KEY = CellFault(
+    "long", Text(f"编号最多 {KEY_CHARS} 个字，请改短", f"a number has at most {KEY_CHARS} characters; shorten it")
 )
-NO_GROUP = _fault("group", "活动没有这个分组", "the hall has no such group")
-BAD_WEIGHT = _fault("weight", f"权重是 1 到 {WEIGHT_MAX} 的整数", f"a weight is a whole number of 1 to {WEIGHT_MAX}")
-LATE_WEIGHT = _fault("late", "活动启动后不能再加权重", "no weight can be given once the hall is launched")
-DOUBLE = _fault("double", "编号和别的行相同、姓名不同", "the same number as another row, with another name")
-AGAIN = _fault("again", "和前面一行完全相同，跳过", "the same as a row above it; skipped")
-SIGNED_IN = _fault("signed_in", "这个人已经签到，不再改动", "this person has signed in and stays as they are")
+LONG_NAME = CellFault(
+    "long", Text(f"姓名最多 {NAME_CHARS} 个字，请改短", f"a name has at most {NAME_CHARS} characters; shorten it")
+)
+NO_GROUP = CellFault(
+    "group", Text("活动没有这个分组，请改成活动里的分组", "the hall has no such group; write one that it has")
+)
+GROUP_NEEDED = CellFault(
+    "group", Text("没有分组，请填活动里的一个分组", "there is no group; write one that the hall has")
+)
+BAD_WEIGHT = CellFault(
+    "weight",
+    Text(f"权重是 1 到 {WEIGHT_MAX} 的整数，请改正", f"a weight is a whole number of 1 to {WEIGHT_MAX}; mend it"),
+)
+LATE_WEIGHT = CellFault(
+    "late",
+    Text("活动启动后不能再加权重，请把权重改成 1", "no weight can be given once the hall is launched; make it 1"),
+)
+DOUBLE = Text(
+    "编号和别的行相同、姓名不同（第 {row} 行），请核对后改正",
+    "the same number as row {row}, with another name; mend one of them",
+)
+OTHERWISE = Text(
+    "编号和姓名在别的行也有（第 {row} 行），内容不同，请只留一行",
+    "the same number and name as row {row}, otherwise different; keep one of them",
+)
+AGAIN = Text(
+    "和前面一行完全相同，跳过（第 {row} 行），不用改", "the same as row {row} above it; skipped, nothing needs doing"
+)
+SIGNED_IN = CellFault(
+    "signed_in",
+    Text("这个人已经签到，不再改动，不用改", "this person has signed in and stays as they are; nothing needs doing"),
+)
 
 
-@dataclass(frozen=True)
-class InvitedLine:
-    """One row and what becomes of it: added, changed, same, again (stands there twice) or bad."""
-
-    number: int
-    key: str
-    name: str
-    group: str = ""
-    weight: int = 1
-    fate: str = ""
-    faults: tuple[CellFault, ...] = ()
-
-    def told(self, fate: str, *faults: CellFault) -> "InvitedLine":
-        """The line with its end."""
-        return replace(self, fate=fate, faults=(*self.faults, *faults))
-
-
-@dataclass(frozen=True)
-class InvitedReport:
-    """What a file would do: nothing of it is done."""
-
-    lines: tuple[InvitedLine, ...]
-    notes: tuple[Text, ...]
-
-    @property
-    def counts(self) -> Counter[str]:
-        """Lines by their fate."""
-        return Counter(line.fate for line in self.lines)
-
-    @property
-    def good(self) -> list[InvitedLine]:
-        """What is taken over when somebody says so."""
-        return [line for line in self.lines if line.fate in ("added", "changed")]
+def _at(column: str, value: str, fault: CellFault) -> FaultyCell:
+    return FaultyCell(fault.name, fault.text, column, value)
 
 
 def look(session: Session, campaign: Campaign, sheet: Sheet) -> InvitedReport:
@@ -104,39 +93,50 @@ def look(session: Session, campaign: Campaign, sheet: Sheet) -> InvitedReport:
     known = {line.key: line for line in session.scalars(select(Invited).where(Invited.campaign_id == campaign.id))}
     here = set(session.scalars(select(Guest.invited_id).where(Guest.campaign_id == campaign.id)))
     judged = [line if line.fate else _compared(line, known.get(line.key), here) for line in lines]
-    return InvitedReport(tuple(judged), tuple(filter(None, _notes(sheet, judged))))
+    return InvitedReport(tuple(judged), tuple(remarks_of(sheet, judged)))
 
 
 def _line(row: SheetRow, groups: Sequence[str], is_launched: bool) -> InvitedLine:
-    cells, faults = row.cells, list(row.faults.values())
+    cells = row.cells
     key, name = key_of(cells.get("key", "")), " ".join(typed.line(cells.get("name", "")).split())
     group, weight = " ".join(typed.line(cells.get("group", "")).split()), typed.bare(cells.get("weight", "")) or "1"
-    faults += [NO_KEY] if not key and "key" not in row.faults else []
-    faults += [NO_NAME] if not name and "name" not in row.faults else []
-    faults += [LONG] if len(key) > KEY_CHARS or len(name) > NAME_CHARS else []
-    faults += [NO_GROUP] if group not in groups and (groups or group) and (group or groups) else []
     is_weight = _WEIGHT.fullmatch(weight) is not None and int(weight) <= WEIGHT_MAX
-    faults += [] if is_weight or "weight" in row.faults else [BAD_WEIGHT]
-    faults += [LATE_WEIGHT] if is_launched and is_weight and weight != "1" else []
-    number = int(weight) if is_weight else 1
-    made = InvitedLine(row.number, key, name, group, number)
+    wrong = {
+        "key": NO_KEY if not key else LONG_KEY if len(key) > KEY_CHARS else None,
+        "name": NO_NAME if not name else LONG_NAME if len(name) > NAME_CHARS else None,
+        "group": None if group in groups or not (groups or group) else NO_GROUP if group else GROUP_NEEDED,
+        "weight": BAD_WEIGHT if not is_weight else LATE_WEIGHT if is_launched and weight != "1" else None,
+    } | row.faults  # a cell that could not be read is told as that, and nothing else is said of it
+    faults = [
+        _at(column, cells.get(column) or row.written.get(column, ""), fault)
+        for column, fault in wrong.items()
+        if fault is not None
+    ]
+    made = InvitedLine(row.number, key, name, group, int(weight) if is_weight else 1)
     return made.told("bad", *faults) if faults else made
 
 
 def _without_doubles(lines: Sequence[InvitedLine]) -> list[InvitedLine]:
-    """A number that stands there twice: the same person once more is skipped, two people are a fault of both rows."""
+    """A number that stands there twice: the same person once more is skipped, two people are a fault of every such row.
+
+    Rows with other faults are compared as well: nobody mends one fault to be told of the next.
+    """
     rows: dict[str, list[InvitedLine]] = {}
     for line in lines:
-        if not line.fate:
+        if line.key and line.name:
             rows.setdefault(line.key, []).append(line)
     ends: dict[int, InvitedLine] = {}
-    for same in rows.values():
-        first = same[0]
-        is_one = len({(name_of(line.name), line.group, line.weight) for line in same}) == 1
-        for line in same[1 if is_one else 0 :]:
-            if len(same) > 1:
-                ends[line.number] = line.told("again", AGAIN) if is_one else line.told("bad", DOUBLE)
-        ends.setdefault(first.number, first)
+    for first, *others in rows.values():
+        same = [first, *others]
+        is_one = (
+            len({(name_of(line.name), line.group, line.weight, line.fate) for line in same}) == 1 and not first.fate
+        )
+        is_one_name = len({name_of(line.name) for line in same}) == 1
+        for line in others if is_one else same if others else ():
+            row = first.number if line is not first else others[0].number
+            name, said = ("again", AGAIN) if is_one else ("otherwise", OTHERWISE) if is_one_name else ("double", DOUBLE)
+            fault = FaultyCell(name, said.format(row=row), "row" if is_one else "key", line.key)
+            ends[line.number] = line.told("again" if is_one else "bad", fault)
     return [ends.get(line.number, line) for line in lines]
 
 
@@ -145,68 +145,7 @@ def _compared(line: InvitedLine, known: Invited | None, here: set[int | None]) -
         return line.told("added")
     if (known.name, known.group, known.weight) == (line.name, line.group, line.weight):
         return line.told("same")
-    return line.told("bad", SIGNED_IN) if known.id in here else line.told("changed")
-
-
-# --- what is said of the file as a whole --------------------------------------------------------------------------
-
-
-def _named(numbers: Sequence[int]) -> str:
-    return "、".join(map(str, numbers[:ROWS_NAMED])) + ("…" if len(numbers) > ROWS_NAMED else "")
-
-
-def _notes(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterable[Text | None]:
-    yield sheets.hidden_text([row.number for row in sheet.rows if row.is_hidden])
-    yield sheets.unread_text("、".join(sheet.unread))
-    read = [row.number for row in sheet.rows]
-    empty = sorted(set(range(2, max(read, default=1))) - set(read))
-    if empty:
-        rows = _named(empty)
-        yield Text(
-            f"中间有 {len(empty)} 个空行：第 {rows} 行",
-            f"{len(empty)} {plural(len(empty), 'row between is', 'rows between are')} empty: {rows}",
-        )
-    taken = [line for line in lines if line.fate != "bad"]
-    yield _shared(taken)
-    yield _lost_zeros(taken)
-
-
-def _shared(lines: Sequence[InvitedLine]) -> Text | None:
-    """Different people with one name: they stay apart, and the wall shows their numbers."""
-    rows: dict[str, list[int]] = {}
-    for line in lines:
-        if line.fate != "again":
-            rows.setdefault(name_of(line.name), []).append(line.number)
-    shared = sorted(number for numbers in rows.values() if len(numbers) > 1 for number in numbers)
-    if not shared:
-        return None
-    named = _named(shared)
-    return Text(
-        f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加签到号：第 {named} 行",
-        f"{len(shared)} rows share a name under different numbers; the wall shows a number behind it: rows {named}",
-    )
-
-
-def _lost_zeros(lines: Sequence[InvitedLine]) -> Text | None:
-    """Numbers that are shorter than nearly all others: a spreadsheet drops the zeros in front of what it takes for a figure."""
-    digits = [line for line in lines if line.key.isascii() and line.key.isdigit()]
-    lengths = Counter(len(line.key) for line in digits)
-    if not lengths or len(digits) < len(lines):
-        return None
-    usual = max(lengths, key=lambda length: (lengths[length], length))
-    usual = max(usual, *(len(line.key) for line in digits if line.key.startswith("0"))) if _has_zero(digits) else usual
-    short = [line.number for line in digits if len(line.key) < usual]
-    if not short or (not _has_zero(digits) and len(short) * 2 > len(digits)):
-        return None
-    named = _named(short)
-    return Text(
-        f"有 {len(short)} 行的编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写：第 {named} 行",
-        f"{len(short)} {plural(len(short), 'number has', 'numbers have')} fewer than {usual} digits and may have lost zeros in front; make the column text: rows {named}",
-    )
-
-
-def _has_zero(lines: Sequence[InvitedLine]) -> bool:
-    return any(line.key.startswith("0") for line in lines)
+    return line.told("bad", _at("row", "", SIGNED_IN)) if known.id in here else line.told("changed")
 
 
 # --- between looking and taking over ------------------------------------------------------------------------------

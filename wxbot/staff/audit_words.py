@@ -99,6 +99,7 @@ ACTION_WORDS: dict[str, Text] = {
     "payout_cancel": Text("取消付款", "called a payout off"),
     "payout_take_back": Text("撤回转账", "asked to take a transfer back"),
     "payout_reissue": Text("补发付款", "issued a payout again"),
+    "report_export": Text("下载导入结果", "took the report of an import"),
     "payouts_export": Text("导出付款", "exported payouts"),
     "roster_import": Text("导入名册", "imported the roster"),
     "roster_change": Text("修改名册", "changed the roster"),
