@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bench_instant import ENDLESS, STOCK
@@ -14,6 +15,8 @@ from sqlalchemy import func, insert, select
 
 from tests.instant.stage import set_wheel
 from wxbot.db import Database
+from wxbot.draws.counts import PAGE, VISITOR
+from wxbot.draws.models import DrawCount
 from wxbot.instant import sums
 from wxbot.instant.models import Award, AwardStatus, InstantDraw, InstantTerms, Prize
 from wxbot.runtime import Runtime
@@ -31,12 +34,12 @@ CHANNELS = ("", "poster", "menu", "shared")
 STATUSES: tuple[AwardStatus, ...] = ("open", "collecting", "paid", "paid", "forfeited")
 
 PAGES = (
-    ("stock and awards", "/figures", "元".encode()),
-    ("people and refusals", "/funnel", b"<"),
-    ("chart by hour", "/draws.json", b"{"),
-    ("ways in, hours, latest awards", "/awards", b"</table>"),
+    ("stock and awards", "/figures", "已到账</dt>"),
+    ("people and refusals", "/funnel", "<b>{rows:,}</b>"),
+    ("chart by hour", "/draws.json", '"labels":["'),
+    ("ways in, hours, latest awards", "/awards", "</table>"),
 )
-"""What the page beside a campaign asks for again by itself, and the page of its awards."""
+"""What the page beside a campaign asks for again by itself, and the page of its awards; and what stands there only when it is not empty."""
 
 
 def fill(settings: Settings, rows: int) -> int:
@@ -45,6 +48,7 @@ def fill(settings: Settings, rows: int) -> int:
         stage = set_wheel(runtime, {"odds_ppm": 1_000_000 // ONE_WINS, "stock": STOCK}, **ENDLESS)
         campaign_id, now = stage.campaign_id, runtime.clock.now()
         begin, step = now - timedelta(days=DAYS), timedelta(days=DAYS) / rows
+        counted = Counter[tuple[datetime, str, str]]()
         prize_id = stage.prizes()[0].id
         for first in range(1, rows + 1, CHUNK):
             with runtime.database.transaction() as session:
@@ -60,6 +64,8 @@ def fill(settings: Settings, rows: int) -> int:
                         | {"nonce": f"{k:040x}", "dice": k % 1_000_000, "rule_version": 1, "drawn_at": drawn_at}
                         | {"channel_code": channel}
                     )
+                    hour = drawn_at.replace(minute=0, second=0, microsecond=0)
+                    counted.update((hour, each, channel) for each in (PAGE, VISITOR, won[0]))
                     of_draw = (session, campaign_id, drawn_at, channel)
                     sums.add(*of_draw, "draws")
                     sums.add(*of_draw, "people")
@@ -75,10 +81,19 @@ def fill(settings: Settings, rows: int) -> int:
                 session.execute(insert(Award), awards)
                 session.get_one(InstantTerms, campaign_id).next_k = min(first + CHUNK, rows + 1)
                 session.get_one(Prize, prize_id).left -= len(awards)
+        chart(runtime.database, campaign_id, counted)
         check(runtime.database, campaign_id, rows)
         with runtime.database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("ANALYZE")
         return campaign_id
+
+
+def chart(database: Database, campaign_id: int, counted: Counter[tuple[datetime, str, str]]) -> None:
+    """What each hour had of every outcome by every way in, as the web processes write it."""
+    names = ("campaign_id", "hour", "outcome", "channel_code", "n")
+    rows = [dict(zip(names, (campaign_id, *key, n), strict=True)) for key, n in counted.items()]
+    with database.transaction() as session:
+        session.execute(insert(DrawCount), rows)
 
 
 def check(database: Database, campaign_id: int, rows: int) -> None:
