@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from rich.table import Table
 from wxbot.private_servers import ServerProblem
 
 FULL = Size(requests=1500, rounds=9, orders=2000, big_rows=1_000_000, pages=100, payouts=10_000, crowd=20_000)
-QUICK = Size(requests=800, rounds=1, orders=300, big_rows=100_000, pages=16, payouts=300, crowd=20_000)
+QUICK = Size(requests=400, rounds=1, orders=300, big_rows=30_000, pages=8, payouts=200, crowd=8_000)
 
 CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "burst": bench_burst.run,
@@ -63,7 +63,7 @@ def options() -> argparse.Namespace:
     parser.add_argument(
         "--case", action="append", choices=sorted(CASES), help="only this case (may stand several times)"
     )
-    parser.add_argument("--quick", action="store_true", help="small numbers, about half a minute: does it work at all?")
+    parser.add_argument("--quick", action="store_true", help="small numbers, some minutes: does it work at all?")
     parser.add_argument("--rounds", type=int, help="how often each pair is measured")
     parser.add_argument("--requests", type=int, help="requests in one volley")
     parser.add_argument("--concurrency", type=int, help="connections at once (callbacks and draws)")
@@ -112,35 +112,54 @@ def as_table(figures: list[Figure]) -> Table:
     return table
 
 
-def measure(chosen: argparse.Namespace, console: Console) -> tuple[list[Figure], dict[str, str]]:
-    """Run the cases; returns the figures, and why a case failed."""
-    figures: list[Figure] = []
-    failed: dict[str, str] = {}
+@dataclass
+class Found:
+    """What the cases came to."""
+
+    figures: list[Figure] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Case → why it could not be measured."""
+    left_out: list[str] = field(default_factory=list)
+    """What this machine lacks something for."""
+
+
+def measure(chosen: argparse.Namespace, console: Console) -> Found:
+    """Run the cases, each to its end whatever becomes of the others. A case that says nothing has failed."""
+    found = Found()
     size = size_of(chosen)
     for name in chosen.case or CASES:
         began = time.monotonic()
+        before = len(found.figures)
         with Ground(size, console.print, with_postgres=chosen.postgres) as ground:
             try:
                 for figure in CASES[name](ground):
-                    figures.append(figure)
+                    found.figures.append(figure)
                     console.print(
                         f"  {figure.case}: {figure.what}, {figure.baseline_name}: [bold]{figure.ratio:.2f}[/]"
                     )
             except (BenchProblem, TimeoutError) as problem:
-                failed[name] = str(problem)
-                console.print(f"[red]{name}: {problem}[/]")
+                found.failed[name] = str(problem)
+            except Exception as problem:  # a fault of the case: the others are measured all the same
+                found.failed[name] = f"{type(problem).__name__}: {problem}"
+                console.print_exception()
+            found.left_out += ground.left_out
+            if len(found.figures) == before and not ground.left_out:
+                found.failed.setdefault(name, "nothing was measured")
+        if name in found.failed:
+            console.print(f"{name}: {found.failed[name]}", style="red", markup=False)
         console.print(f"[dim]{name} took {time.monotonic() - began:.0f} s[/]")
-    return figures, failed
+    return found
 
 
-def report(figures: list[Figure], failed: dict[str, str], chosen: argparse.Namespace) -> dict[str, Any]:
+def report(found: Found, chosen: argparse.Namespace) -> dict[str, Any]:
     """All of it for a program."""
     return {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()},
         "database": "postgresql" if chosen.postgres else "sqlite",
         "size": asdict(size_of(chosen)),
-        "figures": [asdict(figure) | {"is_met": figure.is_met} for figure in figures],
-        "failed": failed,
+        "figures": [asdict(figure) | {"is_met": figure.is_met} for figure in found.figures],
+        "failed": found.failed,
+        "left_out": found.left_out,
     }
 
 
@@ -157,14 +176,14 @@ def main() -> int:
     load = os.getloadavg()[0]
     console.print(f"{os.cpu_count()} cores, Python {platform.python_version()}, load before: {load:.1f}")
     try:
-        figures, failed = measure(chosen, console)
+        found = measure(chosen, console)
     except ServerProblem as problem:
         console.print(f"[red]{problem}[/]")
         return 1
-    console.print(as_table(figures))
+    console.print(as_table(found.figures))
     if chosen.json:
-        chosen.json.write_text(json.dumps(report(figures, failed, chosen), indent=1, ensure_ascii=False) + "\n")
-    return 1 if failed else 0
+        chosen.json.write_text(json.dumps(report(found, chosen), indent=1, ensure_ascii=False) + "\n")
+    return 1 if found.failed else 0
 
 
 if __name__ == "__main__":

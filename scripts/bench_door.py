@@ -38,7 +38,7 @@ def run(ground: Ground) -> Iterator[Figure]:
     peer = ground.gunicorn("wechatpy", "bench_peers:app", workers=1, more=told)
     yield against(peer, "wechatpy in a Flask view", AIM_PYTHON)
     if shutil.which("node") is None or not (ROOT / "node_modules" / "co-wechat").is_dir():
-        ground.say("co-wechat is left out: it wants node and `npm ci` in this folder.")
+        ground.leave_out("co-wechat is left out: it wants node and `npm ci` in this folder.")
         return
     peer = ground.node("co-wechat", ROOT / "scripts" / "bench_peers.cjs", told)
     yield against(peer, "co-wechat under koa on node", AIM_NODE)

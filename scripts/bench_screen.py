@@ -229,7 +229,7 @@ def run(ground: Ground) -> Iterator[Figure]:
     names = [os.environ.get("WXBOT_CHROMIUM") or "", *BROWSERS]
     path = next((found for name in names if name and (found := shutil.which(name))), None)
     if path is None or importlib.util.find_spec("playwright") is None:
-        ground.say("screen is left out: it wants Chromium and what `make test` installs.")
+        ground.leave_out("screen is left out: it wants Chromium and what `make test` installs.")
         return
     sync_playwright = importlib.import_module("playwright.sync_api").sync_playwright
     with closing(Evening(ground)) as evening, sync_playwright() as playwright:

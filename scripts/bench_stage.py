@@ -89,6 +89,11 @@ class Size:
     crowd: int
     concurrency: int = 32
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether it is only to be seen that it works: what takes a fixed while is watched for a shorter one."""
+        return self.rounds == 1
+
 
 def middle(values: list[float]) -> float:
     """The median."""
@@ -120,6 +125,8 @@ class Ground:
         self._redis = self._stack.enter_context(Redis.from_url(self.redis.url))
         self.postgres = self._stack.enter_context(PrivatePostgres()) if with_postgres else None
         self._databases = 0
+        self.left_out: list[str] = []
+        """What is not measured on this machine, and what it would want."""
 
     def __enter__(self) -> Ground:
         return self
@@ -128,6 +135,11 @@ class Ground:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+    def leave_out(self, why: str) -> None:
+        """Go without a measurement for which this machine lacks something; `why` names it and what it wants."""
+        self.left_out.append(why)
+        self.say(why)
 
     def database_url(self) -> str:
         """A fresh database with our schema."""

@@ -28,7 +28,7 @@ AIM = 1.1
 TOGETHER = 4
 """Requests in a row to one size; then it is the other's turn, so that both meet the same moments of a busy machine."""
 
-WARM_TURNS = 6
+WARM_TURNS, QUICK_WARM_TURNS = 6, 2
 """Turns that do not count: both workers read their first pages."""
 
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :rows)"
@@ -155,12 +155,13 @@ def compared(ground: Ground, case: str, what: str, address: str, contains: str, 
     """One page at both sizes, a few requests here, a few there, one at a time."""
     waits: dict[str, list[float]] = {"small": [], "big": []}
     rounds, cpu = [], {"small": 0.0, "big": 0.0}
-    for turn in range(WARM_TURNS + ground.size.pages // TOGETHER):
+    warm_turns = QUICK_WARM_TURNS if ground.size.is_quick else WARM_TURNS
+    for turn in range(warm_turns + ground.size.pages // TOGETHER):
         seen = {}
         for name, console in (("small", small), ("big", big)):
             volley = asked(ground, console, what, address, contains)
             seen[name] = middle(volley.waits_s)
-            if turn >= WARM_TURNS:
+            if turn >= warm_turns:
                 cpu[name] += volley.server_seconds
                 waits[name] += volley.waits_s
         rounds.append(seen["big"] / seen["small"])
@@ -175,7 +176,7 @@ def compared(ground: Ground, case: str, what: str, address: str, contains: str, 
         million / thousand,
         AIM,
         is_better_low=True,
-        rounds=rounds[WARM_TURNS:],
+        rounds=rounds[warm_turns:],
         cpu_ratio=cpu["big"] / cpu["small"],
         more={"rows": big.rows, "baseline_rows": small.rows},
     )

@@ -1,10 +1,16 @@
-"""The measuring client must not flatter anybody: wrong, cut and missing answers are counted, split ones are whole."""
+"""The measuring client must not flatter anybody: wrong, cut and missing answers are counted, split ones are whole.
+
+Each case of `make bench` is run small, as a process of its own: it ends well and has figures. What they are is asserted nowhere.
+"""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
+import math
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -15,6 +21,7 @@ from types import ModuleType
 import pytest
 from sqlalchemy import func, select
 
+from tests.servers import with_us
 from wxbot.campaigns.models import Packet
 from wxbot.db import Database
 from wxbot.orders.models import Order
@@ -23,6 +30,13 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsuccess"
 REFUSED = b"HTTP/1.1 403 FORBIDDEN\r\ncontent-length: 0\r\n\r\n"
 OTHER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nsorry"
+
+
+def cases() -> list[str]:
+    """What `scripts/bench.py` can measure, as it says itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        return sorted(importlib.import_module("bench").CASES)
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +113,29 @@ def test_the_rows_of_the_big_table_fit_todays_schema(database: Database, monkeyp
         orders = session.scalars(select(Order)).all()
     assert len(orders) == 182
     assert {order.budget_id for order in orders} == {campaign_id}
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("case", cases())
+def test_a_case_ends_well_and_has_figures(case: str, tmp_path: Path) -> None:
+    """What a case needs of wxbot changes with wxbot, and nobody measures every week."""
+    said = tmp_path / "bench.json"
+    command = [sys.executable, str(SCRIPTS / "bench.py"), "--quick", "--case", case, "--json", str(said)]
+    with subprocess.Popen(
+        with_us(command, "TERM"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as bench:
+        try:
+            printed, _ = bench.communicate()
+        finally:
+            bench.terminate()  # it takes down what it started
+    assert bench.returncode == 0, printed[-4000:]
+    found = json.loads(said.read_text())
+    assert found["failed"] == {}
+    if found["left_out"] and not found["figures"]:
+        pytest.skip(found["left_out"][0])
+    assert {figure["case"] for figure in found["figures"]} == {case}
+    for figure in found["figures"]:
+        for value in ("ours", "baseline", "ratio"):
+            assert math.isfinite(figure[value]) and figure[value] >= 0, figure
+        assert figure["baseline"] > 0, figure
