@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import until_settled
+
 ROOT = Path(__file__).resolve().parents[2]
 
 RUN = """async () => {
@@ -28,7 +30,8 @@ def _source() -> str:
 
 
 def serious(page: Any) -> list[str]:
-    """Every serious or critical finding on the page as it stands, with the elements that it is about."""
+    """Every serious or critical finding on the page with what it brought in by itself, with the elements that it is about."""
+    until_settled(page)
     page.evaluate(_source())
     found: list[str] = page.evaluate(RUN)
     return found
@@ -43,5 +46,6 @@ SMALL = """() => [...document.querySelectorAll('a[href], button, input:not([type
 
 def too_small(page: Any) -> list[str]:
     """What a finger must hit and is less than 44 px high; a link within a sentence is as high as its line."""
+    until_settled(page)
     found: list[str] = page.evaluate(SMALL)
     return found

@@ -23,6 +23,12 @@ TEXTS = {
 }
 
 
+def press(page: Any, name: str) -> None:
+    """A button that leads to another page, which is there afterwards with its scripts."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=name).click()
+
+
 def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Served, browser_page: Any) -> None:
     page = browser_page
     questions: list[str] = []
@@ -30,15 +36,16 @@ def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Ser
     served.sign_in(page, "zhao")
     page.goto(f"{served.base}/campaigns")
     page.locator(".empty-state .btn-primary").click()
-    page.get_by_text("不用模板").last.click()  # shake stands last
+    with page.expect_navigation():
+        page.get_by_text("不用模板").last.click()  # shake stands last
     assert page.locator(".fault").count() == 0
     page.fill("#name", TEXTS["#name"])
-    page.get_by_role("button", name="奖品和概率").click()
+    press(page, "奖品和概率")
     page.fill("#odds", "1/10")
     page.wait_for_selector("#forecast:has-text('十次中一次填 10')")
     assert "¥" not in page.locator("#forecast").inner_text()
-    page.get_by_role("navigation").get_by_role("link", name="活动").last.click()
-    page.wait_for_timeout(200)
+    with page.expect_event("dialog"):
+        page.get_by_role("navigation").get_by_role("link", name="活动").last.click()
     assert questions == ["beforeunload"] and "step=prizes" in page.url
     page.get_by_role("button", name="下一步").click()
     page.wait_for_url("**/edit?step=when")
@@ -51,13 +58,12 @@ def test_a_first_campaign_is_half_written_left_finished_and_approved(served: Ser
     assert questions == ["beforeunload"]
     page.get_by_text("五一到店抽奖").click()
     page.get_by_role("link", name="继续写").click()
-    page.get_by_role("button", name="是什么").click()
+    press(page, "是什么")
     left = TEXTS | {"#odds": "10%", "#device_ids": "10011"}
     while page.locator("#hand-in").count() == 0:
         for field in [field for field in left if page.locator(field).is_visible()]:
             page.fill(field, left.pop(field))
-        page.get_by_role("button", name="下一步").click()
-        page.wait_for_load_state()
+        press(page, "下一步")
     page.wait_for_selector("#forecast:has-text('约 10 次中 1 次')")
     page.get_by_role("link", name="再看一遍全部内容").click()
     page.click("[data-dialog=do-submit]")

@@ -202,7 +202,11 @@ def test_only_whom_a_selection_concerns_asks_the_web_door_for_their_part(phone: 
         title.filter(has_text=stage).wait_for()
     host.confirm(2)
     host.tell()
-    phone.wait_for_timeout(600)  # an ask at this moment would be seen by now
+    with phone.expect_request("**/hall/*/state"):
+        pass  # the answer says so
+    phone.evaluate("document.getElementById('offline').hidden = false")
+    phone.locator("#offline").wait_for(state="hidden")  # it is there
+    phone.evaluate("new Promise((done) => setTimeout(done, 50))")  # what the page asks because of it, it asks by now
     assert len(asked) == 1
 
 

@@ -70,11 +70,13 @@ def test_a_stranger_passes_the_page_on_and_nothing_changes_for_it(
     page.locator(".sheet-row", has_text="快照页").click()
     inside = the_page(page)
     inside.locator("main", has_text="使用完整服务").wait_for()
-    page.locator("[data-testid=full-service]").click()
+    with page.expect_response(
+        "**/bridge/updateAppMessageShareData"
+    ):  # the page tells WeChat its card when its config is found right
+        page.locator("[data-testid=full-service]").click()
     inside.locator("#tries", has_text="还可以抽 2 次").wait_for()
     assert "分享不增加次数，也不提高中奖率" in inside.locator("main").inner_text()
     odds = inside.locator(".prizes").inner_text()
-    page.wait_for_timeout(300)  # the page tells WeChat its card as soon as its config is found right
     menu(page, "发送给朋友")
     page.locator("[data-testid=choose] button", has_text="小红").click()
     page.locator(".toast", has_text="已发送").wait_for()
