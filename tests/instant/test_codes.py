@@ -64,6 +64,17 @@ def test_codes_come_from_a_sheet(marketer: Browser, runtime: Runtime) -> None:
     assert opened(runtime) == {"月卡": ["KEY-0001", "KEY-0002"]}
 
 
+def test_every_code_that_is_left_out_is_in_the_sheet_of_the_report(marketer: Browser, runtime: Runtime) -> None:
+    place = marketer.post("/admin/campaigns/new", two(runtime)).headers["Location"]
+    pasted = "\n".join(["KEY-0001"] * 131 + ["K" * 101])
+    told = unescape(marketer.post(f"{place}/codes/1", {"codes": pasted}).text)
+    assert "重复 130 行，不能用 1 行" in told and "只列出前 100 行。" in told and "下载整份检查结果（131 行）" in told
+    address = told.partition('action="/admin/reports/')[2].partition(".")[0]
+    _, *rows = marketer.post(f"/admin/reports/{address}.csv").get_data().decode("utf-8-sig").splitlines()
+    assert [row.split(",")[0] for row in rows] == [f'"{n}"' for n in range(2, 133)]
+    assert "重复" in rows[0] and "不能用" in rows[-1] and "KEY-0001" not in "".join(rows), "codes stay masked"
+
+
 def test_codes_follow_their_prize_to_another_line_and_go_with_it_or_with_the_draft(
     marketer: Browser, runtime: Runtime
 ) -> None:

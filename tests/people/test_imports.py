@@ -6,6 +6,7 @@ import io
 from html import unescape
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
@@ -41,6 +42,19 @@ def test_many_are_blocked_at_once_and_who_cannot_be_read_is_named(desk: Flask) -
     assert "一次最多导入" in sent(sun, "/admin/marks/import", people=many, reason="x").text
     assert len(rows(desk, PersonMark)) == 2
     assert [row[2] for row in audited(desk) if row[0] == "person_mark"] == ["done", "done", *["refused"] * 3]
+
+
+@pytest.mark.parametrize(("login", "path"), [("sun", "/admin/marks/import"), ("li", "/admin/campaigns/1/people")])
+def test_every_line_that_names_nobody_is_in_the_sheet_of_the_report(desk: Flask, login: str, path: str) -> None:
+    browser = Browser(desk, login)
+    if login == "li":
+        browser.post("/admin/campaigns/new", {"mechanic": "instant", "is_allow_only": "1"})
+    told = unescape(sent(browser, path, people="\n".join(["老王", "=1"] * 65), reason="刷单").text)
+    assert "看不懂的 130 行" in told and "只列出前 100 行。" in told and told.count("<bdi>") == 100
+    address = told.partition('action="/admin/reports/')[2].partition(".")[0]
+    _, *rows = browser.post(f"/admin/reports/{address}.csv").get_data().decode("utf-8-sig").splitlines()
+    assert [row.split(",")[0] for row in rows] == [f'"{n}"' for n in range(1, 131)]
+    assert rows[1].startswith('"2","\'=1","不是手机号，也不是 openid')
 
 
 def test_a_long_list_is_blocked_with_a_question_for_every_five_hundred(desk: Flask) -> None:

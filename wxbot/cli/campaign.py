@@ -319,7 +319,7 @@ def allow(which: str, file: BinaryIO, replace: bool, is_json: bool) -> None:
             report = listed.read_in(session, runtime.vault, found.id, lines, replace=replace)
             detail |= {"added": report.added, "known": report.known, "faults": report.faults, "replaced": replace}
     if is_json:
-        show_json(asdict(report))
+        show_json({**asdict(report), "faults": report.faults})
         return
     click.echo(f"新增 {report.added:,} 人，已在名单 {report.known:,} 人，看不懂的 {report.faults:,} 行。")
     click.echo(

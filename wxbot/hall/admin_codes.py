@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from wxbot.hall import changes
 from wxbot.hall.admin_pages import HOSTS, hall_or_404
 from wxbot.instant import codes, codes_lost
-from wxbot.instant.admin_codes import PASTE_BYTES, Lines, taken_in
+from wxbot.instant.admin_codes import PASTE_BYTES, Lines, taken_in, whole_of
 from wxbot.staff.console import guard, now, role_required, runtime
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload
 
@@ -41,4 +41,4 @@ def _page(campaign_id: int, report: codes.CodeReport | None = None) -> str:
         aside = codes_lost.aside_of(session, campaign_id, None)
         is_running = changes.may_change(session, campaign, now())
     shown = {"campaign": campaign, "n": n, "aside": aside, "report": report, "is_running": is_running}
-    return render_template("console/hall_codes.html", **shown)
+    return render_template("console/hall_codes.html", whole=whole_of(campaign_id, report), **shown)

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from wxbot.campaigns.admin_pages import campaign_or_404
 from wxbot.confined.run import Busy
 from wxbot.instant import codes, codes_lost
-from wxbot.staff.console import act, guard, one_or_404, refusal_told, role_required, runtime, tell
+from wxbot.staff import reports
+from wxbot.staff.console import act, guard, me, one_or_404, refusal_told, role_required, runtime, tell
+from wxbot.staff.reports import KeptReport
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
 
 PASTE_BYTES = 256 * 1024
@@ -63,6 +65,13 @@ def taken_in(
     return report
 
 
+def whole_of(campaign_id: int, report: codes.CodeReport | None) -> KeptReport | None:
+    """What was left out as a sheet to take away; None for nothing."""
+    if report is None or not report.left_out:
+        return None
+    return reports.keep(runtime(), me().id, f"campaign:{campaign_id}", codes.HEADER, report.sheet_rows())
+
+
 def _sent_codes() -> Lines:
     """(line, code) of the sheet where one was sent, and of what was pasted. Raises Refusal and Busy."""
     rows = sent_rows(codes.COLUMNS, codes.NEEDS)
@@ -79,4 +88,4 @@ def _page(campaign_id: int, ordinal: int, report: codes.CodeReport | None = None
         n = codes.counts(session, campaign_id).get(ordinal, 0)
         aside = codes_lost.aside_of(session, campaign_id, ordinal)
     shown = {"campaign": campaign, "prize": prize, "ordinal": ordinal, "n": n, "aside": aside, "report": report}
-    return render_template("console/codes.html", **shown)
+    return render_template("console/codes.html", whole=whole_of(campaign_id, report), **shown)

@@ -8,6 +8,7 @@ from wxbot.confined.run import Busy
 from wxbot.instant import listed
 from wxbot.instant.models import RuleVersion
 from wxbot.people import imports
+from wxbot.people.import_kept import whole_of
 from wxbot.people.imports import ImportReport
 from wxbot.staff.console import act, guard, refusal_told, role_required, runtime, tell, text
 from wxbot.staff.uploads import SHEET_BYTES, allow_upload, sent_rows
@@ -60,6 +61,7 @@ def _page(campaign_id: int, report: ImportReport | None = None) -> str:
         campaign=campaign,
         counts=counts,
         report=report,
+        whole=whole_of(report, f"campaign:{campaign_id}"),
         is_published=is_published,
         is_used=is_used,
     )

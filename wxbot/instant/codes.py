@@ -26,7 +26,8 @@ from wxbot.vault import Vault
 
 CODE_CHARS = 100
 CODES_MOST = 100_000
-FAULTS_KEPT = 100
+FAULTS_SHOWN = 100
+"""So many lines a page lists; the sheet of the report has all of them."""
 UNREADABLE = "?" * (CODE_CHARS + 1)
 """Stands for a cell that was not read exactly: it is no code."""
 
@@ -39,6 +40,16 @@ NEEDS = (("code",),)
 _IS_ASIDE = PrizeCode.award_id.is_(None) & PrizeCode.lost_k.is_not(None)
 """Somebody has it whose award a restore has lost; it stays, so that it is not read in again (codes_lost)."""
 _IS_READY = PrizeCode.prize_id.is_(None) & ~_IS_ASIDE
+
+HEADER = (Text("行", "row"), Text("卡密", "code"), Text("问题和办法", "what is wrong and what to do"))
+LEFT_OUT = {
+    "doubled": Text("重复：已经有同样的卡密，跳过，不用改", "there already; skipped, nothing needs doing"),
+    "faulty": Text(
+        "不能用：太长，或单元格读不准；请改正后再导入",
+        "too long, or a cell that could not be read; mend it and import it again",
+    ),
+}
+"""Why a line is left out → what the report says of it."""
 
 _NO_PRIZE = Text(
     "先把草稿里标出的地方改好并保存，再导入卡密",
@@ -58,13 +69,21 @@ class CodeReport:
     doubled: int = 0
     faulty: int = 0
     left_out: list[tuple[int, str, str]] = field(default_factory=list)
-    """(line, masked code, `doubled` or `faulty`), the first FAULTS_KEPT."""
+    """(line, masked code, `doubled` or `faulty`)."""
 
     def leave_out(self, line: int, code: str, why: str) -> None:
         """Count a line that is not taken."""
         setattr(self, why, getattr(self, why) + 1)
-        if len(self.left_out) < FAULTS_KEPT:
-            self.left_out.append((line, masked(code), why))
+        self.left_out.append((line, masked(code), why))
+
+    @property
+    def shown(self) -> Sequence[tuple[int, str, str]]:
+        """The first of what was left out, for a page."""
+        return self.left_out[:FAULTS_SHOWN]
+
+    def sheet_rows(self) -> Iterator[tuple[int, str, Text]]:
+        """Everything that was left out as rows of a sheet below HEADER."""
+        return ((line, code, LEFT_OUT[why]) for line, code, why in self.left_out)
 
 
 def masked(code: str) -> str:

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from wxbot.confined.run import Busy
 from wxbot.people import bindings, imports, marks
 from wxbot.people.admin import masked
+from wxbot.people.import_kept import whole_of
 from wxbot.people.imports import ImportReport
 from wxbot.staff import accounts as staff_roster
 from wxbot.staff import audit
@@ -58,6 +59,7 @@ def _page(fault: str = "", report: ImportReport | None = None) -> str:
         fault=fault,
         may_put=_may_put,
         report=report,
+        whole=whole_of(report, "marks"),
     )
 
 

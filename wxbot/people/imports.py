@@ -7,15 +7,23 @@ from typing import TypeVar
 from wxbot import typed
 from wxbot.people import phones
 from wxbot.sheets import Column, SheetRow
+from wxbot.text import Text
 
 OPENID_CHARS = range(6, 65)
-FAULTS_KEPT = 100
+FAULTS_SHOWN = 100
+"""So many lines a page lists; the sheet of the report has all of them."""
 SHOWN_CHARS = 40
 
 PHONE = Column("phone", ("手机号", "手机", "手机号码", "电话", "电话号码", "联系电话", "联系方式", "phone", "mobile"))
 COLUMNS = (Column("openid", ("openid", "open id", "用户openid")), PHONE)
 NEEDS = (("openid", "phone"),)
 """What a sheet of people must have (sheets.read)."""
+
+HEADER = (Text("行", "row"), Text("内容", "value"), Text("问题和办法", "what is wrong and what to do"))
+NOBODY = Text(
+    "不是手机号，也不是 openid，或单元格读不准；请改正后再导入",
+    "neither a phone nor an openid, or a cell that could not be read; mend it and import it again",
+)
 
 Named = TypeVar("Named")
 NumberedLine = tuple[int, str]
@@ -24,18 +32,29 @@ NumberedLine = tuple[int, str]
 
 @dataclass
 class ImportReport:
-    """What became of the lines: `faulty` are the first of those that are neither openid nor phone."""
+    """What became of the lines: `faulty` are those that are neither openid nor phone, as (line, how it begins)."""
 
     added: int = 0
     known: int = 0
     faulty: list[NumberedLine] = field(default_factory=list)
-    faults: int = 0
+
+    @property
+    def faults(self) -> int:
+        """How many lines name nobody."""
+        return len(self.faulty)
+
+    @property
+    def shown(self) -> Sequence[NumberedLine]:
+        """The first of the faulty lines, for a page."""
+        return self.faulty[:FAULTS_SHOWN]
 
     def refuse(self, number: int, text: str) -> None:
-        """Count a line that names nobody, and keep the first of them."""
-        self.faults += 1
-        if len(self.faulty) < FAULTS_KEPT:
-            self.faulty.append((number, text[:SHOWN_CHARS]))
+        """Keep a line that names nobody."""
+        self.faulty.append((number, text[:SHOWN_CHARS]))
+
+    def sheet_rows(self) -> Iterator[tuple[int, str, Text]]:
+        """Every faulty line as a row of a sheet below HEADER."""
+        return ((number, text, NOBODY) for number, text in self.faulty)
 
 
 def chunks(people: Sequence[Named], size: int = 500) -> Iterator[Sequence[Named]]:
