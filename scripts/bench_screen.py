@@ -45,6 +45,7 @@ SAMPLE = 400
 SLUG = "bench"
 URL = f"https://{HOST}/hall/{SLUG}/screen"
 WARM_S, WATCHED_S, IDLE_S = 3.0, 5.0, 12.0
+QUICK_WARM_S, QUICK_WATCHED_S = 1.0, 2.0
 AIM_FRAMES = 55.0
 AIM_ROLLING = 0.40
 AIM_IDLE = 0.03
@@ -92,6 +93,10 @@ class Evening:
         self.runtime = Runtime(ground.settings())
         self.client: FlaskClient = create_app(self.runtime).test_client(use_cookies=False)
         self.v = int(time.time() * 1000)
+        self.is_quick = ground.size.is_quick
+        self.warm_s, self.watched_s = (QUICK_WARM_S, QUICK_WATCHED_S) if self.is_quick else (WARM_S, WATCHED_S)
+        self.faults: list[str] = []
+        """What went wrong within the pages so far."""
         self.pass_ = f"{screen_pass.cookie_name(self.runtime, SLUG)}={screen_pass.write(self.runtime, SLUG, 1)}"
         self._rows()
 
@@ -178,7 +183,15 @@ class Evening:
         """A browser page of this size; `answer` shows its pass as if it had been paired."""
         context = browser.new_context(viewport={"width": width, "height": height}, ignore_https_errors=True)
         context.route("**/*", self.answer)
-        return context.new_page()
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        return page
+
+    def leave(self, page: Any) -> None:
+        """Close a page. Raises BenchProblem when something went wrong within it: it may not have shown what was measured."""
+        page.context.close()
+        if self.faults:
+            raise BenchProblem(f"the page says: {self.faults[0]}")
 
     def close(self) -> None:
         self.runtime.close()
@@ -241,7 +254,7 @@ def run(ground: Ground) -> Iterator[Figure]:
         ground.say("  what stands still")
         for scene in STILL:
             yield still(evening, browser, scene)
-        minutes = MINUTES if ground.size.rounds > 1 else QUICK_MINUTES
+        minutes = QUICK_MINUTES if evening.is_quick else MINUTES
         ground.say(f"  {minutes} minutes of an evening")
         yield from memory(evening, browser, minutes)
         browser.close()
@@ -268,9 +281,10 @@ def opened(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
     page = evening.page(browser, *size)
     evening.put(**scene_of(scene))
     page.goto(URL)
-    wanted = {"ball": "rolling", "winners": "result"}.get(scene, "none")
+    wanted = (scene_of(scene)["scene"], {"ball": "rolling", "winners": "result"}.get(scene, "none"))
     for _ in range(PATIENCE):
-        if page.evaluate("document.body.dataset.phase") == wanted:
+        shown = page.evaluate("[document.body.dataset.scene, document.body.dataset.phase || 'none']")
+        if tuple(shown) == wanted:
             return page
         page.wait_for_timeout(100)
     raise BenchProblem(f"the screen does not show {scene}")
@@ -285,11 +299,11 @@ def moving(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
     """Frames a second of a scene beside an empty page's, and what they cost."""
     page = evening.page(browser, *size)
     page.goto("about:blank")
-    empty = page.evaluate(FRAMES, WATCHED_S * 400)
+    empty = page.evaluate(FRAMES, evening.watched_s * 400)
     page.context.close()
     page = opened(evening, browser, scene, size)
-    page.wait_for_timeout(WARM_S * 1000)
-    busy, frames = Watch(page).busy(lambda: page.evaluate(FRAMES, WATCHED_S * 1000))
+    page.wait_for_timeout(evening.warm_s * 1000)
+    busy, frames = Watch(page).busy(lambda: page.evaluate(FRAMES, evening.watched_s * 1000))
     more = {
         "mean": frames["mean"],
         "ms_a_frame": 1000 * busy["all"] / frames["mean"],
@@ -306,15 +320,15 @@ def moving(evening: Evening, browser: Any, scene: str, size: tuple[int, int]) ->
     )
     yield figure(f"whole browser, {what}", "cores", busy["all"], AIM_ROLLING, more)
     yield figure(f"its main thread, {what}", "cores", busy["main"], AIM_ROLLING, more)
-    page.context.close()
+    evening.leave(page)
 
 
 def still(evening: Evening, browser: Any, scene: str) -> Figure:
     """What a scene costs in which nothing moves any more."""
     page = opened(evening, browser, scene, STAGE)
     page.wait_for_timeout(IDLE_S * 1000)
-    busy, _ = Watch(page).busy(lambda: page.wait_for_timeout(WATCHED_S * 1000))
-    page.context.close()
+    busy, _ = Watch(page).busy(lambda: page.wait_for_timeout(evening.watched_s * 1000))
+    evening.leave(page)
     return figure(f"whole browser, idle, {scene}", "cores", busy["all"], AIM_IDLE, {"main_thread": busy["main"]})
 
 
@@ -330,9 +344,9 @@ def memory(evening: Evening, browser: Any, minutes: int) -> Iterator[Figure]:
         live(evening, page, minute)
         if minute + 1 in (STEADY, minutes // 2, minutes):
             evening.put(newest=people(1, 60))
-            step(page, 15)
+            step(evening, page, 15)
             marks[minute + 1] = watch.heap()
-    page.context.close()
+    evening.leave(page)
     first = marks.pop(STEADY)
     for name, unit, size in (("JSHeapUsedSize", "MB", 2**20), ("Elements", "elements", 1)):
         for minute in marks:
@@ -345,11 +359,15 @@ def memory(evening: Evening, browser: Any, minutes: int) -> Iterator[Figure]:
             )
 
 
-def step(page: Any, seconds: int) -> None:
-    """Let so much of the browser's own time pass, and what it asked meanwhile be answered."""
+def step(evening: Evening, page: Any, seconds: int) -> None:
+    """Let so much of the browser's own time pass, and what it asked meanwhile be answered; returns when it shows what it was told last."""
     page.clock.run_for(seconds * 1000)
-    page.evaluate("dispatchEvent(new Event('online'))")
-    page.wait_for_timeout(30)
+    for _ in range(PATIENCE):
+        page.evaluate("dispatchEvent(new Event('online'))")
+        page.wait_for_timeout(30)
+        if page.evaluate("document.body.dataset.v") == str(evening.v):
+            return
+    raise BenchProblem("the screen does not show what it was told")
 
 
 def live(evening: Evening, page: Any, minute: int) -> None:
@@ -357,11 +375,11 @@ def live(evening: Evening, page: Any, minute: int) -> None:
     first = minute * 60 + 1
     words = [{"id": minute * 30 + n, "words": f"新年快乐{n}", "no": n} for n in range(20)]
     evening.put(newest=people(first, 60), danmaku=words)
-    step(page, 15)
+    step(evening, page, 15)
     if minute % 6 == 0:
         k = (1, 10, 40, 100)[minute // 6 % 4]
         evening.put(scene="selection", selection=selection(k, minute + 1, "drawn", []))
-        step(page, 4)
+        step(evening, page, 4)
         evening.put(scene="selection", selection=selection(k, minute + 1, "revealed", winners(first, k)))
     elif minute % 12 in (3, 9):
         kind = "rain" if minute % 12 == 3 else "race"
@@ -377,7 +395,7 @@ def live(evening: Evening, page: Any, minute: int) -> None:
             "ranks": ranks,
         }
         evening.put(scene=kind, game=game)
-        step(page, 4)
+        step(evening, page, 4)
     else:
         evening.put(scene="results", results=[{"prize": 1, "winners": winners(first, 90)}], danmaku=words)
-    step(page, 30)
+    step(evening, page, 30)
