@@ -13,6 +13,7 @@ from tests.browser.conftest import enter
 from tests.instant.stage import approved
 from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, console, seed_story
+from tests.waiting import until_settled
 from wxbot import ledger
 from wxbot.campaigns.models import Campaign
 from wxbot.campaigns.trouble import write_trouble
@@ -60,7 +61,8 @@ def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served
     assert "备货需要 2 天" in page.locator("#forecast").inner_text()
     page.fill("#budget", "400")
     page.click(".save-bar .btn-primary")
-    page.locator(".wizard li", has_text="检查").locator("button").click()
+    with page.expect_navigation():
+        page.locator(".wizard li", has_text="检查").locator("button").click()
     assert page.locator(".named [name=mend]").count() >= 6
     page.locator(".named [value=budget]").click()
     page.wait_for_selector("#fault-budget")
@@ -130,7 +132,7 @@ def test_no_page_is_wider_than_a_phone(served: Served, page: Any) -> None:
     served.sign_in(page, "li")
     for path in ("/", "/campaigns", "/campaigns/1", "/campaigns/new", "/campaigns/1/packets"):
         page.goto(served.base + path)
-        page.wait_for_timeout(300)
+        until_settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
     stage = approved(served.app.extensions["wxbot"], {"name": "Packet"}, status="draft")
     with page.expect_navigation():

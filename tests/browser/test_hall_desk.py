@@ -14,7 +14,7 @@ from tests.browser.axe import serious
 from tests.hall.hosting import Host, numbers
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD
-from tests.waiting import until_page
+from tests.waiting import until_page, until_settled
 from wxbot.campaigns.models import Campaign
 from wxbot.hall.models import Hall
 from wxbot.runtime import Runtime
@@ -44,6 +44,7 @@ def look(page: Any, name: str) -> None:
 
 def fits(page: Any, name: str) -> None:
     """Nothing is cut off or too small for a finger."""
+    until_settled(page)
     look(page, name)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     if page.viewport_size["width"] < 500:
@@ -79,8 +80,8 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
     page.goto(f"{base}/admin/sign-in")
     page.locator("[name=login]").fill("li.test")
     page.locator("[name=password]").fill(PASSWORD)
-    page.locator("form button[type=submit]").first.click()
-    page.wait_for_load_state()
+    with page.expect_navigation():
+        page.locator("form button[type=submit]").first.click()
     page.goto(f"{base}/admin/halls/{host.id}")
     check(page, "1-begin")
     lost = {

@@ -77,9 +77,9 @@ def test_a_stranger_draws_collects_and_has_the_money_without_following(
     phone.locator("#sheet-text", has_text="还没有确认收款").wait_for()
     phone.locator("#sheet-main").click()
     wechat.locator("[data-testid=receive-transfer]").click()
-    wechat.locator("[data-testid=transfer-done]").click()
+    with phone.expect_response("**/look?*"):  # the page asks to have WeChat asked
+        wechat.locator("[data-testid=transfer-done]").click()
     phone.locator("#sheet-main", has_text="正在确认").wait_for()
-    phone.wait_for_timeout(700)  # the page asks to have WeChat asked
     run_until_quiet(site)
     phone.locator(".sheet-card[data-state=paid]").wait_for()
     (award,) = stage.awards()

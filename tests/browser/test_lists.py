@@ -40,7 +40,8 @@ def test_a_list_from_the_file_to_its_payouts(served: tuple[Desk, Served], page: 
     page.goto(f"{console.base}/lists/new")
     page.set_input_files("#file", str(file))
     assert page.locator("[data-file-name]").inner_text() == "三月奖励.csv"
-    page.click("form[enctype] .btn-primary")
+    with page.expect_navigation():
+        page.click("form[enctype] .btn-primary")
     page.wait_for_selector("h1:has-text('三月奖励')")
     assert page.locator("tr.is-faulty").count() == page.locator("tbody tr").count() == 1
     assert "不在名册中" in page.locator("tr.is-faulty").inner_text()
@@ -49,7 +50,8 @@ def test_a_list_from_the_file_to_its_payouts(served: tuple[Desk, Served], page: 
     page.locator("#do-submit .btn-primary").click()
     assert page.locator("#do-submit").is_visible()  # the row that is left out must be meant
     page.check("[name=skip_faulty]")
-    page.locator("#do-submit .btn-primary").click()
+    with page.expect_navigation():
+        page.locator("#do-submit .btn-primary").click()
     page.wait_for_selector(".notice-success")
     assert page.locator("[data-dialog=do-approve]").count() == 0
 

@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import simulator_settings
 from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.staff.consoles import PASSWORD
+from tests.waiting import until_settled
 from wxbot.app import create_app
 from wxbot.replies import rules
 from wxbot.runtime import Runtime
@@ -80,7 +81,7 @@ def test_rules_are_written_edited_in_place_and_tried(served: tuple[str, Runtime]
     for path in ("replies", "menu", "dialogues"):
         page.set_viewport_size({"width": 390, "height": 844})
         page.goto(f"{base}/{path}")
-        page.wait_for_timeout(200)
+        until_settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
 
 

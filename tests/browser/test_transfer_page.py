@@ -33,6 +33,7 @@ def test_a_transfer_is_refused_once_taken_then_and_seen_as_received(phone: Any, 
     phone.locator("#take", has_text="正在确认到账").wait_for()
     run_until_quiet(site)
     phone.locator("#word", has_text="已领取").wait_for()
+    phone.wait_for_load_state()
     assert phone.locator("#take").count() == 0
     assert payout_of(site, payout_id).status == "paid"
 

@@ -15,7 +15,7 @@ from tests.browser.slow import open_slowly
 from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, PASSWORD, StillClock, console_settings, move_clock
 from tests.vouchers.stage import HONG, MING, STAFF, Stage, encoded, lay_stage, photo, picture
-from tests.waiting import until_page
+from tests.waiting import until_page, until_settled
 from wxbot import oauth
 from wxbot.runtime import Runtime
 from wxbot.staff import accounts
@@ -261,4 +261,5 @@ def test_no_voucher_page_is_wider_than_a_phone(site: Stage, page: Any) -> None:
     assert page.locator(".desk-buttons .btn-primary").bounding_box()["y"] < 800, "deciding needs no scrolling"
     for path in ("", f"/{voucher.id}", "/bulk", "/all"):
         page.goto(f"{base(site)}/admin/vouchers{path}")
+        until_settled(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

@@ -63,8 +63,8 @@ class Window:
     def press(self, dialog: str) -> None:
         """Open a confirm dialog of the campaign's page and confirm it."""
         self.page.click(f'[data-dialog="{dialog}"]')
-        self.page.click(f"#{dialog} button[type=submit]")
-        self.page.wait_for_load_state()
+        with self.page.expect_navigation():
+            self.page.click(f"#{dialog} button[type=submit]")
 
     def says(self, *words: str) -> None:
         for word in words:
@@ -118,7 +118,8 @@ def test_from_an_empty_console_to_a_packet_in_a_wallet(empty_stage: Stage, chrom
     marketer.enter_first("mei", handed["mei"])
     marketer.open("/campaigns")
     marketer.page.locator(".empty-state .btn-primary").click()
-    marketer.page.get_by_text("不用模板").last.click()  # shake stands last
+    with marketer.page.expect_navigation():
+        marketer.page.get_by_text("不用模板").last.click()  # shake stands last
     left = draft("") | {"begin_at": f"{begins:%Y-%m-%dT%H:%M}"}
     for step in ("prizes", "when", "pages", "rules", "check"):
         for field in [field for field in left if marketer.page.locator(f"#{field}").is_visible()]:

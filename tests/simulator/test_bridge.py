@@ -199,6 +199,7 @@ def test_any_jweixin_of_the_first_major_version_is_served(web: Web, file: str, s
 def test_outside_wechat_nothing_is_ever_ready(shop: Shop, page_of_shop: ShopPage, browser_page: Any) -> None:
     browser_page.goto(page_of_shop.url + "/draw")
     browser_page.click("#draw")
+    browser_page.evaluate("new Promise((done) => setTimeout(done, 100))")  # where there is a bridge it is there by now
     assert browser_page.evaluate("typeof window.WeixinJSBridge") == "undefined"
     assert browser_page.text_content("#config") == ""
     assert browser_page.url.endswith("/draw")
