@@ -10,6 +10,7 @@ from flask import Flask
 
 from tests.browser.axe import serious
 from tests.browser.conftest import enter
+from tests.browser.slow import held_back, open_without
 from tests.instant.stage import approved
 from tests.servers import LoopbackServer
 from tests.staff.consoles import NOON, console, seed_story
@@ -88,10 +89,12 @@ def test_approve_by_a_second_person_and_watch_it_live(served: Served, page: Any)
 
 def test_pause_and_resume_with_charts_drawn(served: Served, page: Any) -> None:
     served.sign_in(page, "li")
-    page.goto(f"{served.base}/campaigns/1")
+    with held_back(page, "**/vendor/*.js*"):
+        open_without(page, f"{served.base}/campaigns/1")
+        page.click("[data-dialog=do-pause]")
+        page.locator("#do-pause").wait_for()  # stopping need not wait for the charts
     page.wait_for_selector("canvas[data-chart=money][data-points]")
     page.wait_for_selector("canvas[data-chart=draws][data-points]")
-    page.click("[data-dialog=do-pause]")
     page.locator("#do-pause .btn-warning").click()
     page.wait_for_selector(".tag-off")
     page.click("[data-dialog=do-resume]")

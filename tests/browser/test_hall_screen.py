@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.browser.axe import serious
+from tests.browser.slow import held_back, open_without
 from tests.hall.hosting import Host
 from tests.hall.stage import OpenHall, open_hall
 from tests.waiting import until_page
@@ -166,6 +167,16 @@ def test_space_starts_and_stops_once_and_no_winner_reaches_the_browser_before_th
     for key in ("Space", "Escape", "Enter", "PageDown"):  # nothing is armed any more, and nothing is ever discarded
         screen.page.keyboard.press(key)
     assert screen.verbs() == ["start", "stop"] and screen.page.locator("#winners .card").count() == 3
+
+
+def test_digits_that_were_typed_before_the_script_came_pair_the_screen(screen: Screen) -> None:
+    page = screen.page
+    page.context.clear_cookies()
+    digits = screen.desk.do(pairing.offer, screen.desk.id)
+    with held_back(page, "**/hall/screen.js*"):
+        open_without(page, screen.address)
+        page.locator("#pair-code").fill(digits)
+    until_page(page, "!!document.body?.dataset.v")
 
 
 def test_keys_do_nothing_while_somebody_types_or_a_dialog_is_open(screen: Screen) -> None:

@@ -1,4 +1,5 @@
-// The console's small moving parts. Everything works without this file except charts, dialogs and live refresh.
+// The console's small moving parts. Everything works without this file except charts, dialogs and live refresh. It is there before
+// the page is, so that a press is heard while the page's own scripts are still on their way; what needs the page is in begin().
 (function () {
   "use strict";
 
@@ -99,10 +100,6 @@
     }
   });
 
-  // On a phone the bar of pages is longer than the screen: show where we are.
-  var here = document.querySelector(".side-nav .is-here");
-  if (here) { here.scrollIntoView({ block: "nearest", inline: "center" }); }
-
   // A file that was chosen or dropped is named where it was dropped.
   document.addEventListener("change", function (event) {
     var shown = event.target.type === "file" && event.target.closest(".drop") && event.target.closest(".drop").querySelector("[data-file-name]");
@@ -180,13 +177,19 @@
       if (wrap.scrollWidth > wrap.clientWidth) { wrap.tabIndex = 0; } else { wrap.removeAttribute("tabindex"); }
     });
   }
-  reach();
-  window.addEventListener("resize", reach);
-  document.addEventListener("htmx:afterSettle", reach);
 
-  if (window.Chart) {
-    Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
-    Chart.defaults.color = "#5f6b64";
-    document.querySelectorAll("canvas[data-chart]").forEach(watch);
+  function begin() {
+    // On a phone the bar of pages is longer than the screen: show where we are.
+    var here = document.querySelector(".side-nav .is-here");
+    if (here) { here.scrollIntoView({ block: "nearest", inline: "center" }); }
+    reach();
+    window.addEventListener("resize", reach);
+    document.addEventListener("htmx:afterSettle", reach);
+    if (window.Chart) {
+      Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+      Chart.defaults.color = "#5f6b64";
+      document.querySelectorAll("canvas[data-chart]").forEach(watch);
+    }
   }
+  document.addEventListener("DOMContentLoaded", begin); // the scripts of the page have run
 })();

@@ -5,11 +5,12 @@ import { at, say } from './dom.js';
 export function pairing(config) {
   const form = at('pair');
   const field = at('pair-code');
-  field.focus();
-  field.addEventListener('input', () => {
+  const read = () => {
     field.value = field.value.replace(/\D/g, '').slice(0, 6);
     if (field.value.length === 6) { form.requestSubmit(); }
-  });
+  };
+  field.focus();
+  field.addEventListener('input', read);
   let isAsking = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -32,4 +33,5 @@ export function pairing(config) {
     field.focus();
     isAsking = false;
   });
+  read(); // the digits may be there already, typed while this script was on its way
 }
