@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 import requests
 
+from tests.hall.hosting import Host
+from tests.hall.stage import open_hall
 from tests.live.stage import WAIT_S, Listener, LiveServer, LiveStage
 from tests.waiting import until
 from wxbot.hall.wire import SCREEN_S, ranks_channel, screen_key, state_key
+from wxbot.runtime import Runtime
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -200,6 +206,51 @@ def test_who_polls_finds_the_same_and_so_does_nginx(live_stage: LiveStage, live:
     live_stage.tell("poll", 6, scene="rest")
     until(lambda: json.loads(file.read_text("utf-8"))["scene"] == "rest", "a newer file")
     until(lambda: json.loads(file.read_text("utf-8"))["written"] > when, "a file that is written again and again")
+
+
+def test_no_stream_and_no_polled_file_tells_a_winner_before_the_stop(live_stage: LiveStage, live: LiveServer) -> None:
+    """A real evening: what screens and phones hear while the ball rolls is what they heard before it."""
+    with closing(Runtime(live_stage.settings)) as runtime:
+        desk = Host(open_hall(runtime, guests=6, slug="sealed", terms={"mode": "seed"}))
+        desk.freeze()
+        desk.arm(k=3)
+        desk.tell()
+        file = live_stage.folder / "states" / "sealed.json"
+        phones = [live_stage.phone(live, "sealed", openid) for openid in desk.stage.openids]
+        with live_stage.screen(live, "sealed") as screen, ExitStack() as open_:
+            ends = [screen, *(open_.enter_context(phone) for phone in phones)]
+
+            def polled() -> dict[str, Any]:
+                found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+                return found
+
+            def heard(status: str) -> list[str]:
+                """The state that comes to each, and that of the file that nginx answers who polls with."""
+                desk.tell()
+                states = [_standing(end, status) for end in ends]
+                assert requests.get(f"{live.base}/live/sealed/state.json", timeout=10).status_code == 200
+                until(lambda: (polled().get("selection") or {}).get("status") == status, "the file that is polled")
+                return [_unmoved(json.dumps(state, ensure_ascii=False)) for state in [*states, polled()]]
+
+            before = heard("armed")
+            desk.start()
+            assert heard("drawn") == before
+            desk.reveal()
+            screens, *others = heard("revealed")
+            assert len(json.loads(screens)["selection"]["winners"]) == 3
+            assert not any("winners" in each for each in others), "a phone asks for its own"
+
+
+def _standing(listener: Listener, status: str) -> dict[str, Any]:
+    """The first state in which the selection stands so."""
+    while ((state := listener.state())["selection"] or {}).get("status") != status:
+        pass
+    return state
+
+
+def _unmoved(text: str) -> str:
+    """A state without what time and a start may change."""
+    return re.sub(r'"(v|at|now|written|status|open)": ?("\w*"|[\d.]+)', '"":""', text)
 
 
 def test_something_is_said_every_ten_seconds(silent: Listener) -> None:
