@@ -32,7 +32,7 @@ from wxbot.draws import admin as draw_charts
 from wxbot.draws import admin_days, h5
 from wxbot.hall import admin as hall_desk
 from wxbot.hall import admin_codes as hall_codes
-from wxbot.hall import admin_invited, h5_verify, screen_doors
+from wxbot.hall import admin_invited, admin_seal, h5_verify, screen_doors
 from wxbot.hall import h5 as hall_h5
 from wxbot.headers import Headers, Pages, csp_nonce
 from wxbot.instant import admin_awards, admin_changes, admin_codes, admin_preview, awards_h5, h5_preview
@@ -118,6 +118,7 @@ DOORS: tuple[Door, ...] = (
     Door("/admin", admin_changes.blueprint, "staff", "console"),
     Door("/admin", hall_desk.blueprint, "staff", "console"),
     Door("/admin", hall_codes.blueprint, "staff", "console"),
+    Door("/admin", admin_seal.blueprint, "staff", "console"),
     Door("/admin", orders.blueprint, "staff", "console"),
     Door("/admin", payouts.blueprint, "staff", "console"),
     Door("/admin", admin_programmes.blueprint, "staff", "console"),

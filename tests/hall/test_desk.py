@@ -17,7 +17,7 @@ from tests.hall.screens import pair
 from tests.hall.stage import open_hall
 from tests.staff.consoles import PASSWORD, Browser
 from wxbot.campaigns import poster as poster_file
-from wxbot.hall import door_sheet, pairing, screen_pass, told
+from wxbot.hall import admin_seal, door_sheet, pairing, screen_pass, told
 from wxbot.hall.log import RESTORED
 from wxbot.hall.models import Danmaku, Guest, Hall
 from wxbot.hall.state import public_state
@@ -266,6 +266,34 @@ def test_the_record_is_taken_away_as_a_sheet_and_as_json(host: Host, marketer: B
     assert made.json is not None and made.json["seal"]
     assert marketer.post(f"/admin/halls/{host.id}/winners.exe", {}).status_code == 404
     assert [action for action, _ in audited(host)].count("hall_record") == 2
+
+
+def test_the_page_of_the_record_says_whether_a_file_that_somebody_shows_is_ours(
+    host: Host, marketer: Browser, cashier: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.freeze()
+    host.show(k=2)
+    path = f"/admin/halls/{host.id}/record"
+    assert f'action="{path}/seal"' in marketer.get(path).text
+
+    def said(browser: Browser, raw: bytes) -> str:
+        sent = {"csrf_token": browser.token(), "file": (io.BytesIO(raw), "record.json")}
+        answer = browser.client.post(f"{path}/seal", data=sent, content_type="multipart/form-data")
+        assert (answer.status_code, answer.headers["Location"]) == (303, path)
+        return str(browser.get(path).text)
+
+    ours = marketer.post(f"{path}.json", {}).data
+    assert "封签是本系统的" in said(marketer, ours) and "封签是本系统的" in said(cashier, ours)
+    assert "封签不是本系统的" in said(marketer, ours.replace("来**".encode(), "王**".encode(), 1))
+    for nothing in (b"[" * 100_000, b"\xff\xfe"):
+        assert "文件里没有封签" in said(marketer, nothing)
+    other = open_hall(host.stage.runtime, slug="other", guests=1)
+    assert "另一场活动（other）" in said(
+        cashier, cashier.post(f"/admin/halls/{other.campaign_id}/record.json", {}).data
+    )
+    monkeypatch.setattr(admin_seal, "FILE_BYTES", 300_000)
+    assert "文件超过 11 MB" in said(marketer, b" " * 300_001)
+    assert [action for action, _ in audited(host)].count("hall_record") == 2, "what was taken away; a look is no line"
 
 
 def test_a_thing_that_was_handed_over_is_no_code_in_the_sheet_of_awards(runtime: Runtime, marketer: Browser) -> None:

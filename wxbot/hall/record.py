@@ -14,6 +14,7 @@ from wxbot.hall import journal, published, results, seal
 from wxbot.hall.log import LogLine
 from wxbot.hall.models import Hall, Roster
 from wxbot.hall.results import Results
+from wxbot.hall.seal_digest import digest_of
 from wxbot.instant import versions
 from wxbot.vault import Vault
 
@@ -62,7 +63,7 @@ def seen_of(session: Session, vault: Vault, campaign_id: int) -> Seen | None:
         "void": [line._asdict() for line in given.void],
         "sums": [line._asdict() for line in given.sums],
     }
-    return Seen(made | {"seal": seal.seal_of(vault, seal.digest_of(made))}, given, lines)
+    return Seen(made | {"seal": seal.seal_of(vault, digest_of(made))}, given, lines)
 
 
 def _rosters(session: Session, campaign_id: int, n: int) -> Iterator[str]:

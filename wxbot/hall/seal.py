@@ -3,12 +3,11 @@
 It is made with the deployment's secret key, so it proves nothing to anybody else; for them the chain and the commitment do.
 """
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from wxbot.hall import log
+from wxbot.hall import seal_digest
 from wxbot.text import Text
 from wxbot.vault import Vault
 
@@ -40,15 +39,6 @@ UNKNOWN = Text(
 )
 
 
-def digest_of(record: Mapping[str, Any]) -> str:
-    """What is sealed of a record: the SHA-256 (hex) of its canonical JSON without the seal. Raises ValueError for what has no such JSON."""
-    plain = {name: value for name, value in record.items() if name != "seal"}
-    try:
-        return hashlib.sha256(log.canonical(plain).encode()).hexdigest()
-    except RecursionError as error:
-        raise ValueError("nested too deeply for a record") from error
-
-
 def seal_of(vault: Vault, digest: str) -> str:
     """The seal of what has this digest."""
     return vault.index(f"hall record|{digest}")
@@ -56,17 +46,15 @@ def seal_of(vault: Vault, digest: str) -> str:
 
 def standing(record: Any, *vaults: Vault | None) -> SealStanding:
     """Whose seal a file has, by the keys that this installation has (None: one that it has not). Whatever JSON it is, never an exception."""
-    if not isinstance(record, dict) or not isinstance(record.get("seal"), str):
+    return standing_of(seal_digest.found_in(record), *vaults)
+
+
+def standing_of(found: Mapping[str, str], *vaults: Vault | None) -> SealStanding:
+    """The same of what seal_digest has found in a file."""
+    if "seal" not in found:
         return "none"
-    try:
-        digest = digest_of(record)
-    except ValueError:
-        return "foreign"  # a record of ours is all whole numbers, texts, lists and objects
-    return standing_of(digest, record["seal"], *vaults)
-
-
-def standing_of(digest: str, seal: str, *vaults: Vault | None) -> SealStanding:
-    """The same of a digest that was worked out already."""
-    said = seal.encode(errors="replace")
-    known = [seal_of(vault, digest).encode() for vault in vaults if vault]
+    if "digest" not in found:
+        return "foreign"
+    said = found["seal"].encode(errors="replace")
+    known = [seal_of(vault, found["digest"]).encode() for vault in vaults if vault]
     return "ours" if any(hmac.compare_digest(each, said) for each in known) else "foreign"
