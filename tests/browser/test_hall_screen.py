@@ -501,17 +501,3 @@ def test_ten_thousand_people_are_at_most_two_hundred_cards(screen: Screen) -> No
         screen.page.evaluate(LAID_OUT)
         assert screen.page.evaluate("document.querySelectorAll('.card').length") <= 200
         screen.page.keyboard.press("s")  # saving mode: no ball, nothing that moves but names
-
-
-@pytest.mark.proof
-def test_the_machine_is_checked_before_the_evening(screen: Screen) -> None:
-    screen.page.goto(screen.address.replace("/screen", "/preflight"))
-    for check in ("network", "clock", "size", "fonts", "awake"):
-        screen.page.locator(f"#check-{check}[data-state=good], #check-{check}[data-state=bad]").wait_for()
-    assert screen.page.locator("#check-network").get_attribute("data-state") == "good"
-    screen.page.locator("#try-sound").click()
-    screen.page.locator("#check-sound[data-state=good]").wait_for()
-    screen.page.keyboard.press("PageDown")
-    screen.page.locator("#check-clicker[data-state=good]").wait_for()
-    assert screen.page.evaluate(OVERFLOWS) == []
-    assert not serious(screen.page)

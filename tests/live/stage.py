@@ -80,6 +80,16 @@ class LiveServer:
         self.process.wait()
 
 
+@contextmanager
+def living(settings: Settings) -> Iterator[dict[str, str]]:
+    """`wxbot live` with these settings, and where it is."""
+    live = LiveServer(settings, settings.data_dir / "live.log").wait()
+    try:
+        yield {"live_url": live.base}
+    finally:
+        live.stop()
+
+
 class Listener:
     """Reads server-sent events."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from websockets.typing import Origin
 
 from tests.hall.guests import code_of
 from tests.hall.stage import RACE, RAIN, OpenHall, open_hall
-from tests.live.stage import LiveServer
+from tests.live.stage import living
 from tests.servers import LoopbackServer, SimulatedWeChat
 from tests.sites import site_at
 from tests.waiting import until
@@ -27,7 +27,6 @@ from wxbot.hall import games, told
 from wxbot.hall.models import Invited, RaceCount, RainHit
 from wxbot.private_servers import free_port
 from wxbot.runtime import Runtime
-from wxbot.settings import Settings
 from wxbot.simulator.hall_guest import Guest, Place
 from wxbot.simulator.hall_wall import Wall
 
@@ -159,16 +158,6 @@ def test_guests_catch_what_falls_on_their_phones_unless_they_have_no_network(
     assert seen["caught"] == len(hits) > 0
     assert first["no"] not in {hit.guest_no for hit in hits}
     assert (guests[0]["state"], guests[0]["caught"]) == ("offline", 0)
-
-
-@contextmanager
-def living(settings: Settings) -> Iterator[dict[str, str]]:
-    """`wxbot live` with these settings, and where it is."""
-    live = LiveServer(settings, settings.data_dir / "live.log").wait()
-    try:
-        yield {"live_url": live.base}
-    finally:
-        live.stop()
 
 
 @pytest.fixture

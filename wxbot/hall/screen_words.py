@@ -127,7 +127,11 @@ SCRIPT: dict[str, Text] = {
     "check_stream_bad": Text(
         "没有连上：大屏会改为每秒查询一次", "Not connected: the screen will ask once a second instead"
     ),
-    "check_size": Text("{width} × {height}", "{width} × {height}"),
+    "check_size_good": Text("{width} × {height}", "{width} × {height}"),
+    "check_size_bad": Text(
+        "{width} × {height} 太小：请把电脑和投影都设成 1280 × 720 以上",
+        "{width} × {height} is too small: set the computer and the projector to 1280 × 720 or more",
+    ),
     "check_fonts_good": Text("正常", "Fine"),
     "check_fonts_bad": Text("缺少中文字体：请安装思源黑体", "Missing: install Noto Sans CJK"),
     "check_frames_good": Text("每秒 {fps} 帧", "{fps} frames a second"),

@@ -41,7 +41,9 @@ function stream() {
   if (!config.is_paired) { verdict('stream', null, words.check_stream_unpaired); return; }
   if (!('EventSource' in window)) { verdict('stream', false, words.check_stream_bad); return; }
   const open = new EventSource(config.events, { withCredentials: true });
-  const timer = setTimeout(() => { open.close(); verdict('stream', false, words.check_stream_bad); }, 6000);
+  const fail = () => { clearTimeout(timer); open.close(); verdict('stream', false, words.check_stream_bad); };
+  const timer = setTimeout(fail, 6000);
+  open.onerror = () => { if (open.readyState === EventSource.CLOSED) { fail(); } }; // it was refused; else the browser tries again
   open.onopen = () => { clearTimeout(timer); open.close(); verdict('stream', true, words.check_stream_good); };
 }
 
@@ -100,7 +102,7 @@ async function rehearsal() {
 function size() {
   const [width, height] = [Math.round(screen.width * devicePixelRatio), Math.round(screen.height * devicePixelRatio)];
   const isGood = Math.min(width, height) >= 720;
-  verdict('size', isGood, words.check_size, { width, height });
+  verdict('size', isGood, isGood ? words.check_size_good : words.check_size_bad, { width, height });
 }
 
 function all() {
