@@ -154,7 +154,6 @@ def test_a_copy_that_is_restored_twice_gives_no_number_of_a_draw_twice(
         assert len([each for each in tmp_path.rglob("*.before-restore-*") if "-wal" not in each.name]) >= 3
 
 
-@pytest.mark.on_both
 def test_a_hall_goes_on_from_a_copy_that_was_made_while_its_screen_rolled(
     operator: Operator, elsewhere: Operator, shop: Settings
 ) -> None:

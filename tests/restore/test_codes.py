@@ -75,7 +75,6 @@ def draw(stage: InstantStage) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.on_both
 def test_a_code_that_was_drawn_since_the_copy_is_out_of_the_prize_in_every_life_that_follows(
     settings: Settings, operator: Operator, copy: str
 ) -> None:
@@ -110,7 +109,6 @@ def test_a_code_that_was_drawn_since_the_copy_is_out_of_the_prize_in_every_life_
         assert not archive.checked([lines[0].replace('{"1":2}', '{"1":1}'), *lines[1:]]).is_true
 
 
-@pytest.mark.on_both
 def test_whoever_won_a_code_in_a_hall_since_the_copy_has_this_very_code_again(
     settings: Settings, operator: Operator, copy: str
 ) -> None:
@@ -193,7 +191,6 @@ def test_a_copy_of_before_the_launch_starts_when_the_codes_that_were_given_are_m
         assert list(given(runtime)) == ["KEY-2", "KEY-3"] and broken(runtime) == {}
 
 
-@pytest.mark.on_both
 def test_a_database_of_the_version_before_says_which_codes_it_gave_and_how_far_its_halls_had_come(
     settings: Settings, operator: Operator, copy: str
 ) -> None:
