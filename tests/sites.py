@@ -16,6 +16,9 @@ from wxbot.settings import Settings
 Beside = Callable[[Settings], AbstractContextManager[Mapping[str, Any]]]
 """Something that runs with the site's settings, and what the site must know of it."""
 
+Front = Callable[[str], AbstractContextManager[str]]
+"""Something that stands before the application, whose address it is given, and where people find the site then."""
+
 
 @contextmanager
 def site_at(
@@ -24,14 +27,15 @@ def site_at(
     redis_url: str,
     folder: Path,
     beside: Beside = lambda _settings: nullcontext({}),
+    front: Front = nullcontext,
     **changes: Any,
 ) -> Iterator[Runtime]:
     """A site that WeChat knows; its merchant has money."""
-    with LoopbackServer() as server:
-        domains = [server.url.removeprefix("http://")]
+    with LoopbackServer() as server, front(server.url) as url:
+        domains = [url.removeprefix("http://")]
         simulator.control("PUT", "account", {"oauth_domains": domains, "js_domains": domains})
         simulator.control("POST", "bank/topup", {"amount_fen": 1_000_000})
-        settings = simulator_settings(simulator, database_url, redis_url, folder, public_url=server.url, **changes)
+        settings = simulator_settings(simulator, database_url, redis_url, folder, public_url=url, **changes)
         with beside(settings) as more, closing(Runtime(settings.model_copy(update=more))) as runtime:
             server.serve(create_app(runtime).wsgi_app)
             yield runtime

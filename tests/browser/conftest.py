@@ -46,6 +46,11 @@ def phone(page: Any, cast: Cast) -> Any:
 def hold(page: Any, person: Person) -> None:
     """The phone is this person's from now on: nobody else is signed in."""
     page.context.clear_cookies()
+    belong(page, person)
+
+
+def belong(page: Any, person: Person) -> None:
+    """The phone is this person's; whoever else the browser knows, a paired screen for example, stays known."""
     cookies = {"sim_person": str(person.id), "wxsim_client": "MicroMessenger/8.0.50"}
     page.context.add_cookies(
         [{"name": name, "value": value, "domain": "127.0.0.1", "path": "/"} for name, value in cookies.items()]
