@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any
 
 import bench_evening_beside
+from bench_evening_owed import require_owed, told_of
 from bench_evening_stage import COMING, GUESTS, PACKETS, PER_SECOND, RUSH, WINNERS, Evening, Guest
 from bench_hall import open_files, part
 from bench_payouts import working
@@ -103,6 +104,7 @@ async def _rain(evening: Evening) -> list[Figure]:
             moments[openid].append(hit)
     looked: list[tuple[float, bytes]] = []
     caught: list[tuple[float, bytes]] = []
+    said: list[tuple[str, bytes]] = []
 
     async def catch(who: Guest) -> None:
         looked.append(await evening.proxy.ask(heard + chance.random() * SPREAD_S, evening.get(who, "me")))
@@ -111,6 +113,7 @@ async def _rain(evening: Evening) -> list[Figure]:
             tap = max(falls + chance.uniform(0.2, 1.5), time.monotonic())
             if tap < falls + FALL_S:  # else nobody saw it fall
                 caught.append(await evening.proxy.ask(tap, evening.form(who, "rain", slot=str(hit.slot))))
+                said.append((who.openid, caught[-1][1]))
 
     before = evening.bench.cpu_seconds(evening.web)
     await asyncio.gather(*map(catch, evening.guests[: GUESTS + COMING + RUSH]))
@@ -125,6 +128,7 @@ async def _rain(evening: Evening) -> list[Figure]:
     more = {"p50_ms": part(ms, 0.5), "worst_ms": ms[-1], "claims": len(ms), "cpu_s": cpu}
     more |= {"not_seen": sum(map(len, moments.values())) - len(ms)}
     more |= {"missed": missed}
+    more |= await asyncio.to_thread(require_owed, evening, game, told_of(said))
     return [
         figure(
             "a rain is announced: 99 of 100 phones have their own part",
