@@ -23,10 +23,12 @@ import bench_callbacks
 import bench_door
 import bench_draws
 import bench_evening
+import bench_files
 import bench_hall
 import bench_instant
 import bench_live
 import bench_orders
+import bench_outage
 import bench_payouts
 import bench_processes
 import bench_screen
@@ -46,10 +48,12 @@ CASES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
     "door": bench_door.run,
     "draws": bench_draws.run,
     "evening": bench_evening.run,
+    "files": bench_files.run,
     "hall": bench_hall.run,
     "instant": bench_instant.run,
     "live": bench_live.run,
     "orders": bench_orders.run,
+    "outage": bench_outage.run,
     "payouts": bench_payouts.run,
     "processes": bench_processes.run,
     "screen": bench_screen.run,

@@ -36,6 +36,7 @@ BROWSERS = (
     "google-chrome-stable",
     "chrome",
 )
+FLAGS = ("--no-sandbox", "--disable-gpu")
 STAGE = (1920, 1080)
 MOVING = {STAGE: ("ball", "rain", "race"), (1280, 720): ("ball",), (3840, 2160): ("ball", "rain")}
 """Size of the screen → what is measured on it."""
@@ -237,16 +238,28 @@ class Watch:
         return {name: (after[name] - value) / passed for name, value in before.items()}, found
 
 
-def run(ground: Ground) -> Iterator[Figure]:
-    """Chromium without a graphics card, at three sizes; then an evening. Left out where there is no browser to drive."""
+def chromium(ground: Ground, what: str) -> str | None:
+    """Where a browser is that can be driven; where there is none says what is left out for it."""
     names = [os.environ.get("WXBOT_CHROMIUM") or "", *BROWSERS]
     path = next((found for name in names if name and (found := shutil.which(name))), None)
     if path is None or importlib.util.find_spec("playwright") is None:
-        ground.leave_out("screen is left out: it wants Chromium and what `make test` installs.")
+        ground.leave_out(f"{what} is left out: it wants Chromium and what `make test` installs.")
+        return None
+    return path
+
+
+def driver() -> Any:
+    """What drives it, while it is open."""
+    return importlib.import_module("playwright.sync_api").sync_playwright()
+
+
+def run(ground: Ground) -> Iterator[Figure]:
+    """Chromium without a graphics card, at three sizes; then an evening. Left out where there is no browser to drive."""
+    path = chromium(ground, "screen")
+    if path is None:
         return
-    sync_playwright = importlib.import_module("playwright.sync_api").sync_playwright
-    with closing(Evening(ground)) as evening, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    with closing(Evening(ground)) as evening, driver() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         for (width, height), scenes in MOVING.items():
             ground.say(f"  what moves at {width}×{height}")
             for scene in scenes:
