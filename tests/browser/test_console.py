@@ -72,6 +72,19 @@ def test_a_draft_is_written_with_a_live_forecast_and_every_fault_is_shown(served
     assert page.locator("[data-shows=wishing]").inner_text() == "岁岁平安"
 
 
+def test_what_was_typed_before_the_script_came_is_not_left_without_a_question(
+    served: Served, browser_page: Any
+) -> None:
+    browser_page.on("dialog", lambda dialog: dialog.dismiss())
+    served.sign_in(browser_page, "li")
+    with held_back(browser_page, "**/unsaved.js*"):
+        open_without(browser_page, f"{served.base}/campaigns/new?mechanic=shake&step=prizes")
+        browser_page.fill("#budget", "20000")
+    with browser_page.expect_event("dialog") as asked:
+        browser_page.locator(".crumbs a").first.click()
+    assert asked.value.type == "beforeunload"
+
+
 @pytest.mark.proof
 def test_approve_by_a_second_person_and_watch_it_live(served: Served, page: Any) -> None:
     served.sign_in(page, "wang")
