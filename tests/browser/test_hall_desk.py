@@ -163,3 +163,27 @@ def test_a_host_holds_an_evening_with_their_phone(page: Any, site: Runtime) -> N
         fits(page, f"9-printed-{language}")
         assert page.evaluate(CUT_OFF) == []
     assert serious(page) == []
+
+
+@pytest.mark.proof
+def test_a_host_who_rehearses_alone_puts_guests_in(page: Any, site: Runtime) -> None:
+    accounts.hire(site.database, "li.test", "李运营", "marketer", PASSWORD, site.clock.now())
+    host = Host(open_hall(site, terms={"is_rehearsal": True, "mode": "seed"}))
+    base = site.settings.public_url
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{base}/admin/sign-in")
+    page.locator("[name=login]").fill("li.test")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("form button[type=submit]").first.click()
+    page.wait_for_load_state()
+    page.goto(f"{base}/admin/halls/{host.id}")
+    page.locator("#simulated-n").fill("45")
+    page.locator("#simulated button").click()
+    page.locator("#guests .tag").first.wait_for()
+    assert "45" in page.locator("#simulated .tag").inner_text() and page.locator("#guests .tag").count() == 30
+    check_at_each_size(page, "rehearsal")
+    page.context.add_cookies([{"name": LANGUAGE_COOKIE, "value": "en", "url": base}])
+    page.emulate_media(color_scheme="dark")
+    page.reload()
+    assert "Simulated guests" in page.locator("#simulated").inner_text()
+    check_at_each_size(page, "rehearsal-en-dark")

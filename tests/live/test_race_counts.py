@@ -17,8 +17,9 @@ from websockets.sync.client import ClientConnection
 from tests.live.stage import LiveServer, LiveStage, ack_of, lay_game, race_game
 from tests.waiting import until
 from wxbot.db import Database
-from wxbot.hall.race_rule import CAP_PER_S, Runner
-from wxbot.hall.wire import KnownGuest, lease_key, race_key
+from wxbot.hall import simulated
+from wxbot.hall.race_rule import CAP_PER_S, Runner, Span
+from wxbot.hall.wire import KnownGuest, lease_key, race_key, reports_channel
 from wxbot.live import rows
 
 
@@ -87,6 +88,28 @@ def test_a_race_from_shakes_to_rows(live_stage: LiveStage, live: LiveServer) -> 
         send(sockets[3], 9, 80)  # too late
         late = ack_of(sockets[3])
         assert late["final"] and late["count"] == 7
+
+
+def test_simulated_guests_race_beside_a_phone(live_stage: LiveStage, live: LiveServer) -> None:
+    stage, slug = live_stage, "rehearsed"
+    openid = stage.guest(slug, 1, "红队", "阿明")
+    stage.tell(slug, 1)
+    with stage.runner(live, slug, openid) as socket:
+        span = Span(began := begin(stage, slug, 112, 60), began + 60)
+        until(lambda: ranks(stage, slug), "somebody counts")
+        send(socket, 1, 5)
+        ack_of(socket, 1)
+        said = simulated.reports(
+            [KnownGuest(2, "蓝队", "钱子涵"), KnownGuest(3, "红队")], span, stage.ground.clock.unix()
+        )
+        stage.redis.publish(reports_channel(slug), said)
+        expected = {no: count for (_, _, count), no in zip(json.loads(said)["reports"], (2, 3), strict=True)} | {1: 5}
+        found = until(lambda: (seen := ranks(stage, slug)).get("people") == 3 and seen, "all three have a place")
+        assert {each["no"]: each["counted"] for each in found["top"]} == expected and min(expected.values()) == 5
+        assert {each["no"]: each["name"] for each in found["top"]} == {1: "阿明", 2: "钱子涵", 3: ""}
+        assert {each["team"]: each["people"] for each in found["teams"]} == {"红队": 2, "蓝队": 1}
+        stored = until(lambda: len(seen := counted(stage, 112)) == 3 and seen, "their rows are written")
+        assert {no: count for no, (_, count, _) in stored.items()} == expected
 
 
 def test_a_page_that_was_loaded_again_goes_on_from_where_it_was(live_stage: LiveStage, live: LiveServer) -> None:

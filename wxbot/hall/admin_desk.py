@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from wxbot.campaigns import poster
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import desk, door_sheet, games, guests, pairing, rosters, scenes, screens, seeds
+from wxbot.hall import desk, door_sheet, games, guests, pairing, rehearse, rosters, scenes, screens, seeds, simulated
 from wxbot.hall import select as selecting
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404, host, to_desk
 from wxbot.hall.allowed import NUMBERS_HELD_UP
@@ -47,6 +47,8 @@ def _page(campaign_id: int, digits: str = "") -> str:
         is_asker=asked_by == me().id,
         no_seed="" if left.free else said(seeds.no_selection_text(left)),
         q=text("q"),
+        is_simulated=simulated.is_simulated,
+        at_once=rehearse.AT_ONCE,
         **shown,
     )
 

@@ -6,7 +6,7 @@ from flask_babel import gettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from wxbot.hall import guests
+from wxbot.hall import guests, rehearse
 from wxbot.hall.admin_pages import HOSTS, blueprint, host
 from wxbot.staff.console import now, number, role_required, text
 
@@ -49,3 +49,16 @@ def words(campaign_id: int) -> BaseResponse:
 
     done = gettext("弹幕已放出。") if after == "shown" else gettext("弹幕已拦下。")
     return host(campaign_id, "hall_words", done, verb, "words", id=danmaku_id, after=after)
+
+
+@blueprint.post("/halls/<int:campaign_id>/simulate")
+@role_required(*HOSTS)
+def simulate(campaign_id: int) -> BaseResponse:
+    """Simulated guests into a rehearsal."""
+    n = number("n", 10**6) or 0
+
+    def verb(session: Session) -> dict[str, object]:
+        came = rehearse.put_in(session, campaign_id, n, now())
+        return {"first": came[0].no, "last": came[-1].no}
+
+    return host(campaign_id, "hall_simulate", gettext("%(n)s 位模拟来宾已签到。", n=n), verb, "simulated", n=n)

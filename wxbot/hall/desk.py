@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import ends, journal, pairing, rosters, seeds, unjudged
+from wxbot.hall import ends, journal, pairing, rosters, seeds, simulated, unjudged
 from wxbot.hall.evening import Evening, Selected
 from wxbot.hall.models import Danmaku, Game, Guest, Hall, Roster, Selection, Winner
 from wxbot.hall.state import public_state
@@ -69,6 +69,12 @@ def signed_in(session: Session, hall: Hall) -> int:
     return session.scalar(select(func.count()).select_from(Guest).where(Guest.campaign_id == hall.campaign_id)) or 0
 
 
+def _simulated(session: Session, hall: Hall) -> int:
+    """How many of them are simulated; a hall that can pay has none."""
+    mine = select(func.count()).select_from(Guest).where(simulated.these(hall.campaign_id))
+    return (session.scalar(mine) or 0) if hall.is_rehearsal else 0
+
+
 def waiting_words(session: Session, hall: Hall) -> int:
     """How many words of guests nobody has looked at."""
     mine = (Danmaku.campaign_id == hall.campaign_id) & (Danmaku.status == "waiting")
@@ -93,6 +99,7 @@ def shown(session: Session, hall: Hall, sought: str, now: datetime) -> dict[str,
         "signed_in": signed_in(session, hall),
         "words": _words(session, hall),
         "guests": _guests(session, hall, sought),
+        "simulated": _simulated(session, hall),
         "is_offered": pairing.is_offered(hall, now),
         "since_freeze": since_freeze(session, hall),
         "mark": mark_of(session, hall),

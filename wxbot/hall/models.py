@@ -163,6 +163,7 @@ class Guest(Base):
     campaign_id: Mapped[int] = mapped_column(ForeignKey("halls.campaign_id"), primary_key=True, autoincrement=False)
     no: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     openid: Mapped[str] = mapped_column(String(64))
+    """Of a simulated guest of a rehearsal one that WeChat cannot give (simulated.py)."""
     person: Mapped[str] = mapped_column(String(64))
     """Their `id` in rosters: HMAC of the openid by `salt`."""
     salt: Mapped[str] = mapped_column(String(32))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wxbot import lineage
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import journal, known, steps
+from wxbot.hall import journal, known, simulated, steps
 from wxbot.hall.models import Guest
 from wxbot.hall.selection import SALT_BYTES, person_id
 from wxbot.people import marks
@@ -97,6 +97,9 @@ def sign_in_all(session: Session, campaign_id: int, comers: Sequence[Comer], now
     found: list[Guest | Refusal] = []
     for openid, entry in comers:
         if openid not in here:
+            if simulated.is_simulated(openid) and not hall.is_rehearsal:
+                found.append(Refusal("real", simulated.REAL))
+                continue
             if entry.invited_id is not None and entry.invited_id in taken:
                 found.append(Refusal("taken", TAKEN, "key"))
                 continue

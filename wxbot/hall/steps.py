@@ -17,7 +17,7 @@ from wxbot.campaigns.launch import end
 from wxbot.campaigns.mechanic import LaunchStep
 from wxbot.campaigns.models import CAMPAIGN_NEXT, Campaign
 from wxbot.campaigns.trouble import write_trouble
-from wxbot.hall import ends, games, journal, rules_text, told, unjudged
+from wxbot.hall import ends, games, journal, rules_text, simulated, told, unjudged
 from wxbot.hall.drand import late_entropy
 from wxbot.hall.goods import note_paid
 from wxbot.hall.log import Kind, LoggedPrize
@@ -199,8 +199,8 @@ def _end(runtime: Runtime, campaign: Campaign) -> int:
 
 STEPS: dict[str, tuple[LaunchStep, ...]] = {
     "launching": (end, _launch),
-    "on": (_end, _open, late_entropy, games.settle_due, note_paid),
-    "off": (_end, late_entropy, games.settle_due, note_paid),
-    "closing": (late_entropy, games.settle_due, note_paid, _finish),
+    "on": (_end, _open, late_entropy, simulated.play, games.settle_due, note_paid),
+    "off": (_end, late_entropy, simulated.play, games.settle_due, note_paid),
+    "closing": (late_entropy, simulated.play, games.settle_due, note_paid, _finish),
 }
 """Campaign status → the steps a worker takes, in order."""

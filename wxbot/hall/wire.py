@@ -6,7 +6,7 @@
 | channel `hall:<slug>` | "read the state again"; its payload is not looked at | the same |
 | `hall:<slug>:guest:<openid>` | `no|team|name` of a guest (`guest_value`) | sign-in, and again whenever the phone asks for its part |
 | `hall:<slug>:race`, channel `hall:<slug>:ranks` | the ranks of the race, twice a second, JSON (`Ranks`) | the `live` that counts |
-| channels `hall:<slug>:reports`, `hall:<slug>:acks` | what phones of another `live` sent, and its answers | the `live` processes |
+| channels `hall:<slug>:reports`, `hall:<slug>:acks` | what phones of another `live` sent, and its answers | the `live` processes; in a rehearsal the worker for simulated guests |
 | `hall:<slug>:screen:<epoch>` | the screen of this pairing is there; gone after SCREEN_S | the `live` at which it listens, or the application that it asks |
 | `hall:<slug>:lease`, `hall:<slug>:epoch` | which `live` counts | the same |
 
@@ -63,7 +63,7 @@ def ranks_channel(slug: str) -> str:
 
 
 def reports_channel(slug: str) -> str:
-    """Where a `live` that does not count hands on what phones sent it."""
+    """Where a `live` that does not count hands on what phones sent it, and the worker what simulated guests would send."""
     return f"hall:{slug}:reports"
 
 

@@ -56,6 +56,7 @@ ACTIONS = (
     "hall_void_withdraw",
     "hall_strike",
     "hall_hide",
+    "hall_simulate",
     "hall_words",
     "hall_hand_over",
     "hall_pair",

@@ -44,6 +44,7 @@ ACTION_WORDS: dict[str, Text] = {
     "hall_void_withdraw": Text("撤回作废申请", "withdrew such a request"),
     "hall_strike": Text("排除签到者", "struck a guest"),
     "hall_hide": Text("从签到墙隐藏或恢复", "hid a guest from the wall or put them back"),
+    "hall_simulate": Text("放进模拟来宾", "put simulated guests into a rehearsal"),
     "hall_words": Text("审核弹幕", "reviewed words for the screen"),
     "hall_hand_over": Text("登记实物已领取", "ticked off a thing handed over"),
     "hall_pair": Text("生成大屏配对码", "made digits for a screen"),
