@@ -1,4 +1,4 @@
-/* The movements of the phone. iOS gives them only after a person was asked, in the handler of a tap; elsewhere they are simply there.
+/* The movements of the phone. iOS, and newer Chromium, want a person to be asked, in the handler of a tap; elsewhere they are simply there.
    Nothing of a movement is sent or believed. */
 (function () {
   'use strict';
@@ -14,8 +14,9 @@
       if (!kind) { return Promise.resolve(false); }
       var asked = kind.requestPermission ? kind.requestPermission() : Promise.resolve('granted');
       return Promise.resolve(asked).then(function (answer) {
-        if (answer === 'granted') { addEventListener('devicemotion', moved); }
-        return answer === 'granted';
+        // Newer Chromium answers 'prompt' where nobody decided yet, and gives movements all the same.
+        if (answer !== 'denied') { addEventListener('devicemotion', moved); }
+        return answer !== 'denied';
       });
     }
   };
