@@ -251,7 +251,10 @@ def test_every_step_that_the_design_draws_is_a_module() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
-    written = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    files = list((ROOT / "tests").rglob("test_*.py"))
+    written = " ".join(
+        [*(path.read_text(encoding="utf-8") for path in files), *(f"def {path.stem} " for path in files)]
+    )
     named = re.findall(r"`(test_\w+)(…?)`", page.read_text(encoding="utf-8"))
     missing = [name for name, rest in named if not re.search(rf"def {name}{'' if rest else chr(92) + 'b'}", written)]
     assert missing == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import time
 from typing import Any
 
 import pytest
@@ -135,7 +136,7 @@ def test_each_line_of_a_machine_that_is_not_fit_says_what_to_do(site: Runtime, p
     assert seen["rehearsal"] == ("open", "已完成 0 / 2 次")
     screen.pair()
     page.set_viewport_size(TINY)
-    page.route("**/now", lambda route: route.fulfill(json={"now": site.clock.unix() + 60}))
+    page.route("**/now", lambda route: route.fulfill(json={"now": time() + 60}))
     look(screen, UNFIT + frames(20))
     by_hand(screen)
     seen = lines(screen)
