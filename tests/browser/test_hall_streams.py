@@ -29,7 +29,7 @@ from wxbot.hall.models import Game, RaceCount
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.proof]
 
 RED, BLUE = "红队", "蓝队"
 OF_PHONE = (b"/h5/hall/", b"/race ")
