@@ -405,9 +405,8 @@ def live(settings: Settings, simulator: SimulatedWeChat) -> Iterator[Live]:
             yield Live(server.url, made, runtime)
 
 
-@pytest.fixture(scope="session")
-def browser_profile(chromium: Any) -> Iterator[Any]:
-    """The one profile of `browser_page`: a new one starts processes of its own, which costs more than most pages.
+def new_profile(chromium: Any) -> Any:
+    """A profile of a browser that remembers nothing.
 
     Its person asks for less motion: without a graphics card, drawing every frame of it is half of what a browser's test costs.
     A test of what moves says `emulate_media(reduced_motion="no-preference")`.
@@ -417,8 +416,27 @@ def browser_profile(chromium: Any) -> Iterator[Any]:
     )
     context.set_default_timeout(30_000)  # a busy machine decodes two photos at a time
     context.new_page()  # stays open (see browser_page): with its last page a profile's process ends
-    yield context
-    context.close()
+    return context
+
+
+@pytest.fixture(scope="session")
+def shared_profile(chromium: Any) -> Iterator[Any]:
+    """The profile of most tests: a new one starts processes of its own, which costs more than most pages."""
+    with closing(new_profile(chromium)) as context:
+        yield context
+
+
+@pytest.fixture
+def browser_profile(request: pytest.FixtureRequest, chromium: Any) -> Iterator[Any]:
+    """The profile of `browser_page`: the shared one, or one of its own for a test with the mark `own_profile`.
+
+    A browser's clock that was made to stand (`page.clock`) is that of the profile, and stands for all who come after.
+    """
+    if request.node.get_closest_marker("own_profile") is None:
+        yield request.getfixturevalue("shared_profile")
+        return
+    with closing(new_profile(chromium)) as context:
+        yield context
 
 
 @pytest.fixture

@@ -173,6 +173,7 @@ def test_a_name_on_the_ball_is_whole_and_only_a_very_long_one_is_cut(screen: Scr
     assert [text[-1] for text in written if "…" in text] == ["…"]
 
 
+@pytest.mark.own_profile
 def test_nothing_is_drawn_while_nothing_happens(screen: Screen) -> None:
     page = screen.page
     page.emulate_media(reduced_motion="no-preference")

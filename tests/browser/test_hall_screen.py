@@ -200,6 +200,7 @@ def test_keys_do_nothing_while_somebody_types_or_a_dialog_is_open(screen: Screen
     assert screen.verbs() == ["start"]
 
 
+@pytest.mark.own_profile
 @pytest.mark.proof
 def test_while_the_answer_is_late_the_roll_goes_on_and_the_same_selection_is_shown_in_the_end(screen: Screen) -> None:
     armed(screen)

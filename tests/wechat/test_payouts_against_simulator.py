@@ -99,7 +99,8 @@ def balance(simulator: SimulatedWeChat) -> int:
 def test_a_transfer_from_creation_over_the_phone_to_the_signed_notice_and_the_query(
     payer: Payer, simulator: SimulatedWeChat
 ) -> None:
-    with Wire(lambda _heard, connection: connection.sendall(http_reply(b"", status="204 No Content"))) as inbox:
+    taken = http_reply(b"", status="204 No Content", headers={"Connection": "close"})  # as a Wire does
+    with Wire(lambda _heard, connection: connection.sendall(taken)) as inbox:
         simulator.control("PUT", "switches", {"transfer_notify_copies": 1, "transfer_notify_probed": True})
         params = payer.params(notify_url=f"{inbox.url}/pay/transfer-notify")
         created = payer.v3.create(params)
