@@ -196,11 +196,16 @@ def _refusal(why: str, **values: object) -> Refusal:
     return Refusal("file", REFUSALS[why].format(**values))
 
 
+def named(rows: Sequence[int]) -> str:
+    """The numbers of rows as a sentence names them: the first ROWS_NAMED, and that there are more."""
+    return "、".join(map(str, rows[:ROWS_NAMED])) + ("…" if len(rows) > ROWS_NAMED else "")
+
+
 def hidden_text(rows: Sequence[int]) -> Text | None:
     """What is said of rows that the sender's spreadsheet does not show; None when there are none."""
     if not rows:
         return None
-    numbers = "、".join(map(str, rows[:ROWS_NAMED])) + ("…" if len(rows) > ROWS_NAMED else "")
+    numbers = named(rows)
     return Text(
         f"表格里有 {len(rows)} 行是隐藏的（或被筛选掉），打开文件看不到，但已经读进来：第 {numbers} 行",
         f"the sheet hides {len(rows)} of the rows (or a filter does); they were read all the same: rows {numbers}",

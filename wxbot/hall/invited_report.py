@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from wxbot import sheets
 from wxbot.hall.invited import name_of
 from wxbot.plurals import plural
-from wxbot.sheets import ROWS_NAMED, CellFault, Sheet
+from wxbot.sheets import CellFault, Sheet
 from wxbot.text import Text
 
 COLUMN_WORDS = {
@@ -152,7 +152,7 @@ def remarks_of(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     read = [row.number for row in sheet.rows]
     empty = sorted(set(range(2, max(read, default=1))) - set(read))
     if empty:
-        rows = _named(empty)
+        rows = sheets.named(empty)
         said = Text(
             f"中间有 {len(empty)} 个空行：第 {rows} 行",
             f"{len(empty)} {plural(len(empty), 'row between is', 'rows between are')} empty: {rows}",
@@ -162,10 +162,6 @@ def remarks_of(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     yield from _lost_zeros(lines)
 
 
-def _named(numbers: Sequence[int]) -> str:
-    return "、".join(map(str, numbers[:ROWS_NAMED])) + ("…" if len(numbers) > ROWS_NAMED else "")
-
-
 def _shared(lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     """Different people with one name: they stay apart, and the wall shows their numbers."""
     named: dict[str, list[InvitedLine]] = {}
@@ -173,7 +169,7 @@ def _shared(lines: Sequence[InvitedLine]) -> Iterator[Remark]:
         named.setdefault(name_of(line.name), []).append(line)
     shared = sorted((line.number, line.name) for same in named.values() if len(same) > 1 for line in same)
     if shared:
-        rows = _named([number for number, _ in shared])
+        rows = sheets.named([number for number, _ in shared])
         said = Text(
             f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加签到号：第 {rows} 行",
             f"{len(shared)} rows share a name under different numbers; the wall shows a number behind it: rows {rows}",
@@ -195,7 +191,7 @@ def _lost_zeros(lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     usual = max([max(lengths, key=lambda length: (lengths[length], length)), *zeros])
     short = [line for line in digits if len(line.key) < usual]
     if short and (zeros or len(short) * 2 <= len(digits)):
-        rows, n = _named([line.number for line in short]), len(short)
+        rows, n = sheets.named([line.number for line in short]), len(short)
         said = Text(
             f"有 {n} 行的编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写：第 {rows} 行",
             f"{n} {plural(n, 'number has', 'numbers have')} fewer than {usual} digits and may have lost zeros in front; make the column text: rows {rows}",
