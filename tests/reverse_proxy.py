@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import socketserver
 import threading
 
-PIECE_BYTES = 64 * 1024
+from wxbot.simulator.hall_wall import split_head
+from wxbot.simulator.proxy import pass_on
+
 PATIENCE_S = 60.0
-LOOK_S = 0.1
 
 
-class Wire(socketserver.BaseRequestHandler):
+class Forwarded(socketserver.BaseRequestHandler):
     """One connection: one request and its answer; a stream or a socket stays open."""
 
     server: ReverseProxy
@@ -23,12 +23,9 @@ class Wire(socketserver.BaseRequestHandler):
         """Hand the request on by its path, then bytes both ways until one side ends, or its visitor has no network."""
         self.request.settimeout(PATIENCE_S)
         with contextlib.suppress(OSError):
-            head = b""
-            while b"\r\n\r\n" not in head:
-                if not (piece := self.request.recv(PIECE_BYTES)):
-                    return
-                head += piece
-            head, _, rest = head.partition(b"\r\n\r\n")
+            head, rest = split_head(self.request)
+            if not head:
+                return
             if self.server.is_cut(head):
                 return
             lines = head.split(b"\r\n")
@@ -38,17 +35,7 @@ class Wire(socketserver.BaseRequestHandler):
             port = self.server.live_port if lines[0].split(b" ")[1].startswith(b"/live/") else self.server.web_port
             with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as other:
                 other.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
-                self._pass_on(other, head)
-
-    def _pass_on(self, other: socket.socket, head: bytes) -> None:
-        to = {self.request: other, other: self.request}
-        while not self.server.is_cut(head):
-            ready, _, _ = select.select(list(to), [], [], LOOK_S)
-            for side in ready:
-                piece = side.recv(PIECE_BYTES)
-                if not piece:
-                    return
-                to[side].sendall(piece)
+                pass_on(self.request, other, lambda: not self.server.is_cut(head))
 
 
 class ReverseProxy(socketserver.ThreadingTCPServer):
@@ -60,7 +47,7 @@ class ReverseProxy(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(self, web_port: int) -> None:
-        super().__init__(("127.0.0.1", 0), Wire)
+        super().__init__(("127.0.0.1", 0), Forwarded)
         self.web_port, self.live_port = web_port, 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self._lost: tuple[bytes, ...] = ()

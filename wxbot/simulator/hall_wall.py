@@ -19,12 +19,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wxbot.simulator.hall_guest import BROWSER, Guest
+from wxbot.simulator.proxy import pass_on
 
 PHONES = 12
 HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 PATIENCE_S = 60.0
-LOOK_S = 0.5
 
 OF_WECHAT = ("/_sim/", "/sim/", "/connect/", "/open/", "/native/", "/phone/", "/mmopen/")
 """Paths that this simulator answers; no page of an application has them."""
@@ -85,7 +85,7 @@ class Wire(socketserver.BaseRequestHandler):
             or "\r\ntransfer-encoding" in head.decode("latin-1").lower()
         ):
             self.request.sendall("\r\n".join(self.told(lines)).encode("latin-1") + b"\r\n\r\n" + rest)
-            self.pass_on(other)
+            pass_on(self.request, other, lambda: self.server.guest.is_here)
             return
         while piece := other.recv(PIECE_BYTES):
             rest += piece
@@ -124,17 +124,6 @@ class Wire(socketserver.BaseRequestHandler):
             else:
                 kept.append(self.server.here(line) if name.lower() == "location" else line)
         return kept if is_socket else [*kept, "Connection: close"]
-
-    def pass_on(self, other: socket.socket) -> None:
-        """Bytes both ways until one side ends, or the guest has no network any more."""
-        to = {self.request: other, other: self.request}
-        while self.server.guest.is_here:
-            ready, _, _ = select.select(list(to), [], [], LOOK_S)
-            for side in ready:
-                piece = side.recv(PIECE_BYTES)
-                if not piece:
-                    return
-                to[side].sendall(piece)
 
 
 def split_head(side: socket.socket) -> tuple[bytes, bytes]:

@@ -12,12 +12,15 @@ import select
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 
 from wxbot.simulator.hosts import is_of_wechat
 
 HEAD_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 PATIENCE_S = 60.0
+LOOK_S = 0.5
+"""So often somebody asks whether a silent connection is still open."""
 LINGER_S, LINGER_BYTES = 2.0, 1024 * 1024
 """How long whoever is refused may be silent, and how much they may still send."""
 
@@ -80,12 +83,12 @@ def without_connection(rest: bytes) -> bytes:
     return b"\r\n".join(kept) + end + body
 
 
-def pass_on(one: socket.socket, other: socket.socket) -> None:
-    """Bytes both ways until one side ends, or both are silent for `PATIENCE_S`."""
+def pass_on(one: socket.socket, other: socket.socket, is_open: Callable[[], bool] | None = None) -> None:
+    """Bytes both ways until one side ends, or both are silent for `PATIENCE_S`; with `is_open` for as long as that says so, silent or not."""
     to = {one: other, other: one}
-    while True:
-        ready, _, _ = select.select(list(to), [], [], PATIENCE_S)
-        if not ready:
+    while is_open is None or is_open():
+        ready, _, _ = select.select(list(to), [], [], PATIENCE_S if is_open is None else LOOK_S)
+        if not ready and is_open is None:
             return
         for side in ready:
             piece = side.recv(PIECE_BYTES)
