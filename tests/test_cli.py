@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.deployments import environment, settings_for
 from tests.instant.stage import approved
 from tests.orders.test_bill import FOREIGN, bill
 from tests.replies.test_answers import write_campaign
+from tests.sources import ROOT
 from wxbot import heartbeat
 from wxbot.campaigns.models import Campaign
 from wxbot.cli import COMMANDS, cli
@@ -88,14 +90,34 @@ def operator(database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pyt
     return Operator(environment(settings_for("encrypted", database_url, redis_url, tmp_path)))
 
 
-def test_help_names_every_command_and_answers_at_once() -> None:
+def loaded(*arguments: str, folder: Path, loads_none_of: Sequence[str]) -> str:
+    """Run wxbot as somebody without settings; what it printed. Fails when it loaded one of these libraries."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("WXBOT_")}
     told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "wxbot", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-X", "importtime", "-m", "wxbot", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environ | {"PYTHONPATH": str(ROOT)},
     )
+    for heavy in loads_none_of:
+        assert not re.search(rf"\| +{heavy}$", told.stderr, re.MULTILINE), f"{' '.join(arguments)} loads {heavy}"
+    return told.stdout
+
+
+def test_help_names_every_command_and_answers_at_once(tmp_path: Path) -> None:
+    told = loaded("--help", folder=tmp_path, loads_none_of=("sqlalchemy", "flask", "celery"))
     for name in COMMANDS:
-        assert re.search(rf"^  {name}\s", told.stdout, re.MULTILINE)
-    for heavy in ("sqlalchemy", "flask", "celery"):
-        assert not re.search(rf"\| +{heavy}$", told.stderr, re.MULTILINE), f"help loads {heavy}"
+        assert re.search(rf"^  {name}\s", told, re.MULTILINE)
+
+
+def test_a_record_is_checked_by_somebody_without_settings_and_at_once(tmp_path: Path) -> None:
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    told = loaded(
+        "hall", "verify", "record.json", folder=tmp_path, loads_none_of=("sqlalchemy", "redis", "flask", "rich")
+    )
+    assert "Checking the selections needs no key" in told
 
 
 @pytest.mark.parametrize("name", COMMANDS)

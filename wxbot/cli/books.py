@@ -8,7 +8,8 @@ import click
 from wxbot import invariants
 from wxbot import ledger as books
 from wxbot.cli.cashier import as_cashier, cashier_who_types, opened_as
-from wxbot.cli.desk import as_json, friendly, looking, opened, show, show_json
+from wxbot.cli.desk import friendly, looking, opened, show
+from wxbot.cli.output import as_json, show_json
 from wxbot.money import yuan
 from wxbot.orders import bill_faults, explain
 from wxbot.orders.bill_faults import BillFinding

@@ -16,7 +16,8 @@ from wxbot.campaigns.draft import faults_in, values_of
 from wxbot.campaigns.draft_faults import cautions_of
 from wxbot.campaigns.models import CAMPAIGN_STATUSES, PACKET_STATUSES, Campaign
 from wxbot.campaigns.trouble import trouble_of
-from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
+from wxbot.cli.desk import act, friendly, log_action, looking, opened, show
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.instant import archive as archives
 from wxbot.instant import listed

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import click
 from sqlalchemy.orm import Session
 
-from wxbot.cli.desk import act, as_json, friendly, looking, opened, operator, show, show_json, stdin_password
+from wxbot.cli.desk import act, friendly, looking, opened, operator, show, stdin_password
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.money import yuan
 from wxbot.orders import listing, manual, reconcile, throttle

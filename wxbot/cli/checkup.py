@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from wxbot.cli.desk import as_json, show_json
+from wxbot.cli.output import as_json, show_json
 from wxbot.doctor import examine
 from wxbot.doctor.finding import MARKS, Finding, Verdict
 from wxbot.runtime import Runtime

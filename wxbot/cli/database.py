@@ -9,7 +9,8 @@ from wxbot.backup import make as making
 from wxbot.backup import restore as restoring
 from wxbot.backup.archive import Reader
 from wxbot.backup.restore import LostCodes
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
+from wxbot.cli.desk import friendly, looking, opened, operator
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.db import Database, DatabaseMissing
 from wxbot.keys import sentinel

@@ -2,7 +2,6 @@
 
 import functools
 import getpass
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, ParamSpec, TypeVar
@@ -30,7 +29,6 @@ BUSY = Text(
 )
 
 stdin_password = click.option("--password-stdin", is_flag=True, help="read the password from standard input, one line")
-as_json = click.option("--json", "is_json", is_flag=True, help="print JSON instead of a table")
 
 
 def friendly(command: Callable[P, R]) -> Callable[P, R]:
@@ -120,8 +118,3 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], empt
         click.echo(empty)
         return
     print_table(title, columns, rows)
-
-
-def show_json(value: Any) -> None:
-    """Print JSON: UTF-8, sorted, times as ISO text."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, default=str))

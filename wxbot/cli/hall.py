@@ -1,4 +1,8 @@
-"""wxbot hall: what a doubter, or a host, can do about a hall at a terminal."""
+"""wxbot hall: what a doubter, or a host, can do about a hall at a terminal.
+
+Whoever checks a record needs no settings and no database, so neither is loaded before there is something for them to do: the
+answer is awaited in a hall.
+"""
 
 import json
 from contextlib import closing
@@ -7,13 +11,11 @@ from typing import Any, TextIO
 
 import click
 
-from wxbot.cli.desk import as_json, show_json
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI, from_unix
 from wxbot.hall import seal
 from wxbot.hall.verify import RecordFault, Verified, verify
 from wxbot.plurals import plural
-from wxbot.runtime import Runtime
-from wxbot.settings import SettingsError, load_settings
 from wxbot.text import Text
 
 FINDINGS_SHOWN = 20
@@ -57,12 +59,16 @@ def _seal(record: Any) -> tuple[str, Text]:
 
     It is no finding: a record of somebody else's evening may be as true as one of ours.
     """
+    from wxbot.settings import SettingsError, load_settings  # noqa: PLC0415 - see above
+
     try:
         settings = load_settings()
     except (SettingsError, OSError, UnicodeError):  # a doubter has none, or may not read those of the service
         return "unknown", seal.UNKNOWN
-    with closing(Runtime(settings, read_only=True)) as runtime:
-        standing = seal.standing(record, runtime.vault, runtime.former_vault)
+    from wxbot.ground import Ground  # noqa: PLC0415 - see above
+
+    with closing(Ground(settings, read_only=True)) as ground:
+        standing = seal.standing(record, ground.vault, ground.former_vault)
     return standing, seal.SENTENCES[standing]
 
 

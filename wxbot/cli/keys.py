@@ -4,7 +4,8 @@ import sys
 
 import click
 
-from wxbot.cli.desk import as_json, friendly, looking, opened, operator, show_json
+from wxbot.cli.desk import friendly, looking, opened, operator
+from wxbot.cli.output import as_json, show_json
 from wxbot.keys import sentinel
 from wxbot.keys.rotate import Rotation
 from wxbot.plurals import plural

@@ -2,7 +2,8 @@
 
 import click
 
-from wxbot.cli.desk import act, as_json, friendly, log_action, looking, opened, show, show_json
+from wxbot.cli.desk import act, friendly, log_action, looking, opened, show
+from wxbot.cli.output import as_json, show_json
 from wxbot.runtime import Runtime
 from wxbot.settings import PhotoStore
 from wxbot.vouchers import folders, moving

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 from sqlalchemy import select
 
-from wxbot.cli.desk import act, as_json, friendly, looking, opened, operator, show, show_json
+from wxbot.cli.desk import act, friendly, looking, opened, operator, show
+from wxbot.cli.output import as_json, show_json
 from wxbot.cli.erase import erase_person
 from wxbot.clock import SHANGHAI
 from wxbot.people import bindings, marks, phones

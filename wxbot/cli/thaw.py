@@ -3,7 +3,8 @@
 import click
 
 from wxbot.cli.cashier import as_cashier, opened_as
-from wxbot.cli.desk import as_json, friendly, opened, show, show_json
+from wxbot.cli.desk import friendly, opened, show
+from wxbot.cli.output import as_json, show_json
 from wxbot.money import yuan
 from wxbot.orders.found import FoundOrder
 from wxbot.thaw import judge, listing, opening
