@@ -9,15 +9,14 @@ from sqlalchemy.orm import Session
 
 from wxbot.cli.desk import (
     act,
-    as_json,
     friendly,
     looking,
     opened,
     operator,
     show,
-    show_json,
     stdin_password,
 )
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.replies import rules
 from wxbot.replies.models import TRIGGERS

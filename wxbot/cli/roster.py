@@ -6,8 +6,8 @@ import click
 from sqlalchemy import select
 
 from wxbot.cli.desk import act, friendly, looking, opened, operator, show
-from wxbot.cli.output import as_json, show_json
 from wxbot.cli.erase import erase_person
+from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI
 from wxbot.people import bindings, marks, phones
 from wxbot.people import roster as book

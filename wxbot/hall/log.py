@@ -270,14 +270,16 @@ def canonical(value: Any) -> str:
 
 
 def _require_plain(value: Any) -> None:
-    if isinstance(value, dict):
-        if not all(type(key) is str for key in value):
-            raise ValueError(f"not for the log: {value!r}")
-        _require_plain(list(value.values()))
-    elif isinstance(value, list):
+    kind = type(value)
+    if kind is str or (kind is int and -GREATEST <= value <= GREATEST):
+        return
+    if isinstance(value, list):
         for each in value:
             _require_plain(each)
-    elif type(value) is not str and (type(value) is not int or abs(value) > GREATEST):
+    elif isinstance(value, dict) and all(type(key) is str for key in value):
+        for each in value.values():
+            _require_plain(each)
+    else:
         raise ValueError(f"not for the log: {value!r}")
 
 

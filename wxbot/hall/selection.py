@@ -150,7 +150,8 @@ def roster_hash(roster: bytes) -> str:
 
 def pool_hash(nos: Iterable[int]) -> str:
     """The people among whom a selection was made, in hex: the order in which they are given does not matter."""
-    return _hash("pool", "\n".join([*map(str, sorted(nos)), ""]).encode()).hex()
+    people = sorted(nos)
+    return _hash("pool", b"%d\n" * len(people) % tuple(people)).hex()
 
 
 def drand_text(round_: int, randomness: str) -> str:
@@ -200,7 +201,7 @@ def select(
     if len(set(people)) != len(people) or not 1 <= k <= len(people):
         raise ValueError("a selection needs a pool of different people, and 1 to all of them")
     stream = words(key, size)
-    weighed = [weights[no] for no in people] if weights is not None else []
+    weighed = [*map(weights.__getitem__, people)] if weights is not None else []
     if weighed.count(1) != len(weighed):
         return _by_weight(stream, people, k, weighed, size)
     for i in range(k):
