@@ -20,6 +20,11 @@ _BLANK, _NEWLINE = " \t\r\n", "\r\n"
 _ESCAPED_IN_DOUBLE = '"\\`$'
 
 
+def is_anything_set() -> bool:
+    """Whether there is any setting of wxbot, in the environment or in .env; without one nobody need load what reads them."""
+    return any(name.upper().startswith("WXBOT_") for name in os.environ) or Path(".env").exists()
+
+
 def parse(text: str) -> tuple[dict[str, str], list[str]]:
     """(variables, names that systemd passes over), the later of two assignments winning. Pure."""
     values: dict[str, str] = {}

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import click
 
+from wxbot.cli import env_file
 from wxbot.cli.output import as_json, show_json
 from wxbot.clock import SHANGHAI, from_unix
 from wxbot.hall import seal
@@ -59,6 +60,8 @@ def _seal(record: Any) -> tuple[str, Text]:
 
     It is no finding: a record of somebody else's evening may be as true as one of ours.
     """
+    if not env_file.is_anything_set():
+        return "unknown", seal.UNKNOWN
     from wxbot.settings import SettingsError, load_settings  # noqa: PLC0415 - see above
 
     try:
