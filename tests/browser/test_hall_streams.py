@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -21,11 +24,13 @@ from tests.hall.hosting import Host
 from tests.hall.stage import RACE, OpenHall, open_hall
 from tests.live.stage import LiveStage, ack_of
 from tests.reverse_proxy import ReverseProxy
-from tests.servers import SimulatedWeChat
+from tests.servers import SimulatedWeChat, with_us
 from tests.sites import site_at
-from tests.waiting import until, until_page
-from wxbot.hall import coming, games
+from tests.waiting import until, until_page, until_settled
+from wxbot.demo.stage import environment_of
+from wxbot.hall import coming, games, rehearse
 from wxbot.hall.models import Game, RaceCount
+from wxbot.payouts.models import Payout
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
 
@@ -170,3 +175,56 @@ def test_a_sign_in_and_a_race_of_teams_come_over_streams_and_a_phone_without_net
     phone.locator("#me[data-stage=confirmed]").wait_for()
     assert "竞速" in phone.locator("#stage-title").inner_text()
     page.locator("#race-track .lane[data-won=on] .lane-name", has_text="阿明").wait_for()
+
+
+@contextmanager
+def working(settings: Settings, folder: Path) -> Iterator[None]:
+    """A real `wxbot worker` as a process."""
+    said = folder / "worker.log"
+    with said.open("ab") as log:
+        worker = subprocess.Popen(
+            with_us([sys.executable, "-m", "wxbot", "worker"], "TERM"),
+            env=environment_of(settings) | {"PYTHONPATH": os.environ.get("PYTHONPATH", os.getcwd())},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        yield
+    finally:
+        worker.terminate()
+        worker.wait(60)
+    assert "task_failed" not in said.read_text(encoding="utf-8"), said.read_text(encoding="utf-8")[-3000:]
+
+
+@pytest.mark.timeout(400)
+def test_simulated_guests_of_a_rehearsal_race_over_worker_and_live_until_the_screen_has_its_winners(
+    streams: Streams, page: Any, tmp_path: Path
+) -> None:
+    hall = open_hall(
+        streams.runtime,
+        [RACE | {"stock": 3, "seconds": 60}],
+        end_at=streams.runtime.clock.now() + timedelta(hours=5),
+        terms={"groups": [RED, BLUE], "is_rehearsal": True, "mode": "seed"},
+    )
+    desk = Host(hall)
+    desk.do(rehearse.put_in, desk.id, 8)
+    screen = Screen(desk, without_polling(page))
+    page.set_viewport_size(TINY)
+    screen.pair()
+    with working(streams.runtime.settings, tmp_path):
+        begin(desk, 1)
+        until_page(page, "document.body.dataset.scene === 'race'")
+        lanes = page.locator("#race-track .lane-name")
+        for team in (RED, BLUE):
+            lanes.filter(has_text=team).wait_for()
+        until(lambda: len(streams.counts()) == 8 and min(streams.counts().values()) > 10, lambda: f"{streams.counts()}")
+        end(desk)
+        won = page.locator("#race-track .lane[data-won=on]")
+        won.nth(2).wait_for()
+        until_settled(page)
+        shook = {guest.name: streams.counts()[guest.no] for guest in hall.guests()}
+        names = won.locator(".lane-name").all_inner_texts()
+        assert [shook[name] for name in names] == sorted(shook.values(), reverse=True)[:3]
+    with streams.runtime.database.reading() as session:
+        assert session.scalars(select(Payout)).all() == [], "nobody is owed anything"
