@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from tests.conftest import simulator_settings
 from tests.hall.hosting import Host
-from tests.hall.stage import OpenHall, launched, open_hall
+from tests.hall.stage import RACE, OpenHall, launched, open_hall
+from tests.hall.test_added_games import begin
 from tests.instant.crowd import nonce, person, taps
 from tests.instant.stage import InstantStage, approved, archive_of, set_wheel
 from tests.servers import SimulatedWeChat
@@ -21,6 +22,7 @@ from tests.test_cli import Operator, environment
 from wxbot import invariants
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import gaps, sign_in
+from wxbot.hall.models import RaceCount
 from wxbot.instant import archive, awards, codes, codes_lost
 from wxbot.instant.models import Award
 from wxbot.migrations import _config
@@ -149,6 +151,39 @@ def test_whoever_won_a_code_in_a_hall_since_the_copy_has_this_very_code_again(
         host.show(k=1)
         host.confirm(host.selections()[-1].d)
         assert len(given(runtime)) == 5 and host.left() == [0, 3]
+        assert host.verified() == [] and broken(runtime) == {}
+
+
+def raced(host: Host, counts: Mapping[int, int]) -> None:
+    """The hall's first prize is a race; these guests shook so often, and it is over."""
+    game = begin(host, 1)
+    with host.stage.runtime.database.transaction() as session:
+        for no, counted in counts.items():
+            session.add(RaceCount(game_id=game.id, guest_no=no, counted=counted, last_seq=1, last_at=game.begin_at))
+    host.stage.over(game)
+
+
+def test_whoever_won_a_code_in_a_race_since_the_copy_has_this_very_code_again_and_the_race_has_been_played(
+    settings: Settings, operator: Operator, copy: str
+) -> None:
+    with closing(Runtime(settings)) as runtime:
+        hall = launched(runtime, (CODE | RACE | {"stock": 3}, {}), terms={"mode": "seed"})
+        read_in(runtime, hall.campaign_id, ["KEY-1", "KEY-2", "KEY-3"])
+        hall.work()
+        hall.come(4)
+    operator.ok("db", "backup", copy)
+    with closing(Runtime(settings)) as runtime:
+        raced(Host(OpenHall(runtime, hall.campaign_id, hall.slug, hall.openids)), {1: 9, 2: 8})
+        before = given(runtime)
+        assert list(before.values()) == hall.openids[:2]
+    told = operator.ok("db", "restore", copy, "--replace", "--yes")
+    assert "2 个记回了现场抽奖中奖者的名下" in told and "停用" not in told
+    with closing(Runtime(settings)) as runtime:
+        host = Host(OpenHall(runtime, hall.campaign_id, hall.slug, hall.openids))
+        assert given(runtime) == before and host.left() == [1, 3]
+        assert [line.kind for line in host.stage.log()][-3:] == ["restored", "found", "found"]
+        with pytest.raises(Refusal, match="played"):
+            begin(host, 1)
         assert host.verified() == [] and broken(runtime) == {}
 
 
