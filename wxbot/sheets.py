@@ -15,7 +15,7 @@ from typing import Any
 
 from wxbot.confined import run, table
 from wxbot.confined.cells import CELL_CHARS, CONTROL, safe_cell
-from wxbot.text import Refusal, Text
+from wxbot.text import Refusal, Text, listed
 
 BYTES_MAX = 5 * 1024 * 1024
 ROWS_NAMED = 20
@@ -196,9 +196,10 @@ def _refusal(why: str, **values: object) -> Refusal:
     return Refusal("file", REFUSALS[why].format(**values))
 
 
-def named(rows: Sequence[int]) -> str:
+def named(rows: Sequence[int]) -> Text:
     """The numbers of rows as a sentence names them: the first ROWS_NAMED, and that there are more."""
-    return "、".join(map(str, rows[:ROWS_NAMED])) + ("…" if len(rows) > ROWS_NAMED else "")
+    said, more = listed(rows[:ROWS_NAMED]), "…" if len(rows) > ROWS_NAMED else ""
+    return Text(said.zh + more, said.en + more)
 
 
 def hidden_text(rows: Sequence[int]) -> Text | None:
@@ -207,14 +208,14 @@ def hidden_text(rows: Sequence[int]) -> Text | None:
         return None
     numbers = named(rows)
     return Text(
-        f"表格里有 {len(rows)} 行是隐藏的（或被筛选掉），打开文件看不到，但已经读进来：第 {numbers} 行",
-        f"the sheet hides {len(rows)} of the rows (or a filter does); they were read all the same: rows {numbers}",
+        f"表格里有 {len(rows)} 行是隐藏的（或被筛选掉），打开文件看不到，但已经读进来：第 {numbers.zh} 行",
+        f"The sheet hides {len(rows)} of the rows (or a filter does); they were read all the same: rows {numbers.en}",
     )
 
 
 def unread_text(headers: str) -> Text | None:
     """What is said of columns that nobody knows; None when there are none."""
-    return Text(f"这些列没有读取：{headers}", f"these columns were not read: {headers}") if headers else None
+    return Text(f"这些列没有读取：{headers}", f"These columns were not read: {headers}") if headers else None
 
 
 def plain_name(text: str, most: int = 80) -> str:

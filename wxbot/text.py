@@ -3,7 +3,7 @@
 Chinese and English are written together, where the thing is known; which of them is shown is decided where it is shown.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,6 +32,12 @@ class Text(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"
+
+
+def listed(things: Iterable[object]) -> Text:
+    """Several things as a sentence names them: 1、2、3 and 1, 2, 3."""
+    each = [*map(str, things)]
+    return Text("、".join(each), ", ".join(each))
 
 
 def lines(*texts: Text) -> Text:

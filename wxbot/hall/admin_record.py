@@ -13,7 +13,7 @@ from wxbot.hall.log import reason_within
 from wxbot.hall.results import PrizeSum, Results, VoidLine
 from wxbot.instant import exports
 from wxbot.money import plain_yuan
-from wxbot.staff.console import local, locale, log_export, one_or_404, role_required, runtime
+from wxbot.staff.console import local, locale, log_export, one_or_404, role_required, runtime, said_listed
 from wxbot.staff.downloads import form_or_404, sheet_response
 
 
@@ -120,7 +120,7 @@ def _rows(given: Results) -> Iterator[tuple[object, ...]]:
         yield (which, line.prize, line.place or "", *who, words[line.status], amount, award, at)
     for void in _void(given):
         which = void.d if void.d == void.last_d else f"{void.d}–{void.last_d}"
-        said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names="、".join(void.names) or "—")
+        said = gettext("已作废：%(reason)s（%(names)s）", reason=void.reason, names=said_listed(void.names) or "—")
         yield (which, void.prize, "", "", "", "", said, "", "", local(from_unix(void.at)))
     total_fen = _added_up(given.sums)["amount_fen"]
     yield (gettext("合计"), "", "", "", "", "", "", plain_yuan(total_fen), "", "")

@@ -15,7 +15,7 @@ from wxbot.instant.codes import counts
 from wxbot.instant.conditions import channels
 from wxbot.instant.console import yes_or_no
 from wxbot.instant.terms import channel_of, claim_s_of
-from wxbot.staff.console import runtime, said
+from wxbot.staff.console import runtime, said, said_listed
 from wxbot.text import Text
 
 WORD = Text("现场抽奖（大屏）", "On-site lottery with a screen")
@@ -44,7 +44,7 @@ def _conditions(terms: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     return [
         (gettext("随机来源"), " · ".join(modes()[str(terms.get("mode", "hall"))])),
-        (gettext("分组"), "、".join(terms.get("groups", ())) or "—"),
+        (gettext("分组"), said_listed(terms.get("groups", ())) or "—"),
         (gettext("只让受邀的人签到"), yes_or_no(terms.get("is_invited_only"))),
         (gettext("门口口令"), str(terms.get("day_word") or gettext("不用"))),
         (gettext("兑奖期限"), gettext("%(n)s 天", n=claim_s_of(terms) // 86_400)),

@@ -154,8 +154,8 @@ def remarks_of(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     if empty:
         rows = sheets.named(empty)
         said = Text(
-            f"中间有 {len(empty)} 个空行：第 {rows} 行",
-            f"{len(empty)} {plural(len(empty), 'row between is', 'rows between are')} empty: {rows}",
+            f"中间有 {len(empty)} 个空行：第 {rows.zh} 行",
+            f"{len(empty)} {plural(len(empty), 'row between is', 'rows between are')} empty: {rows.en}",
         )
         yield Remark(said, "row", EMPTY, tuple((number, "") for number in empty))
     yield from _shared([line for line in lines if line.fate not in ("bad", "again")])
@@ -171,8 +171,8 @@ def _shared(lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     if shared:
         rows = sheets.named([number for number, _ in shared])
         said = Text(
-            f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加签到号：第 {rows} 行",
-            f"{len(shared)} rows share a name under different numbers; the wall shows a number behind it: rows {rows}",
+            f"有 {len(shared)} 行姓名相同、编号不同，是不同的人，上墙时名字后面加签到号：第 {rows.zh} 行",
+            f"{len(shared)} rows share a name under different numbers; the wall shows a number behind it: rows {rows.en}",
         )
         yield Remark(said, "name", SHARED, tuple(shared))
 
@@ -193,8 +193,8 @@ def _lost_zeros(lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     if short and (zeros or len(short) * 2 <= len(digits)):
         rows, n = sheets.named([line.number for line in short]), len(short)
         said = Text(
-            f"有 {n} 行的编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写：第 {rows} 行",
-            f"{n} {plural(n, 'number has', 'numbers have')} fewer than {usual} digits and may have lost zeros in front; make the column text: rows {rows}",
+            f"有 {n} 行的编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写：第 {rows.zh} 行",
+            f"{n} {plural(n, 'number has', 'numbers have')} fewer than {usual} digits and may have lost zeros in front; make the column text: rows {rows.en}",
         )
         of_row = Text(
             f"编号不到 {usual} 位，可能丢了开头的 0，请把这一列设为文本后重新填写",

@@ -13,7 +13,7 @@ from wxbot.hall import allowed, log, quicknet, rain_rule, selection
 from wxbot.hall.evening import Evening
 from wxbot.hall.log import LineBody, LogLine
 from wxbot.hall.selection import FrozenRoster
-from wxbot.text import Refusal, Text
+from wxbot.text import Refusal, Text, listed
 
 ENTRY_TYPES = {"seq": int, "at": int, "kind": str, "body": dict, "prev_hash": str, "hash": str}
 
@@ -246,8 +246,8 @@ class _Check:
             return
         winners = self._winners(body, chosen.k, selection.entropy(*chosen.entropy))
         if winners != body["winners"]:
-            listed = "、".join(map(str, winners)), ", ".join(map(str, winners))
-            yield "winners", Text(f"中奖者与算出的不同，应为 {listed[0]}", f"The winners should be {listed[1]}")
+            numbers = listed(winners)
+            yield "winners", Text(f"中奖者与算出的不同，应为 {numbers.zh}", f"The winners should be {numbers.en}")
 
     def _winners(self, body: LineBody, k: int, late: bytes) -> list[int]:
         seed, hall_id = bytes.fromhex(body["seed"]), self._record["hall_id"]

@@ -32,7 +32,7 @@ PAGE_ROWS = 50
 
 NO_NAME = CellFault("no_name", Text("没有姓名", "there is no name"))
 FORMULA_NAME = CellFault("formula_name", Text("姓名像公式，请改成文字", "the name looks like a formula"))
-TWICE = Text("与第 {rows} 行是同一个手机号，姓名不同", "the same phone as row {rows}, under another name")
+TWICE = Text("与第 {rows.zh} 行是同一个手机号，姓名不同", "the same phone as row {rows.en}, under another name")
 AGAIN = Text("与第 {rows} 行重复，只取一次", "the same as row {rows}; taken once")
 
 
@@ -135,7 +135,7 @@ def _without_doubles(lines: list[RosterLine]) -> list[RosterLine]:
     for same in rows.values():
         has_one_name = len({line.name for line in same}) == 1
         for at, line in enumerate(same if len(same) > 1 else ()):
-            others = "、".join(str(each.number) for each in same if each is not line)[:80]
+            others = sheets.named([each.number for each in same if each is not line])
             if not has_one_name:
                 fault = CellFault("twice", TWICE.format(rows=others))
                 changed_lines[line.number] = _with(line, "bad", fault)

@@ -13,7 +13,7 @@ from wxbot import typed
 from wxbot.db import changed
 from wxbot.linter.check import findings
 from wxbot.replies.models import KEYWORD_TRIGGERS, REPLY_KINDS, TRIGGERS, ReplyRule
-from wxbot.text import Refusal, Text
+from wxbot.text import Refusal, Text, listed
 from wxbot.wechat.limits import MENU_URL_BYTES, TEXT_REPLY_BYTES
 
 PATTERN_CHARACTERS = 64
@@ -147,7 +147,7 @@ def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
     if trigger not in TRIGGERS or reply_kind not in REPLY_KINDS:
         raise Refusal(
             "rule",
-            Text(f"触发方式只能是 {'、'.join(TRIGGERS)} 之一。", f"The trigger must be one of {', '.join(TRIGGERS)}."),
+            Text("触发方式只能是 {names.zh} 之一。", "The trigger must be one of {names.en}.").format(names=listed(TRIGGERS)),
         )
     if trigger in KEYWORD_TRIGGERS and not normalise(pattern):
         raise Refusal("rule", Text("请填写关键词。", "A keyword rule needs a keyword."))

@@ -18,7 +18,7 @@ from wxbot.money import yuan
 from wxbot.orders.throttle import QUIET_UNTIL_HOUR
 from wxbot.plurals import plural
 from wxbot.settings import Settings
-from wxbot.text import Refusal, fault
+from wxbot.text import Refusal, fault, listed
 from wxbot.wechat import limits, pay_texts
 
 DEVICES_MAX = 500
@@ -192,11 +192,12 @@ def _shared(session: Session, _settings: Settings, values: Values, campaign_id: 
     )
     for other_id, name, terms in others:
         both = [str(device_id) for device_id in mine if device_id in terms.get("device_ids", ())]
+        devices = listed(both)
         if both and other_id != campaign_id:
             yield fault(
                 "device_ids",
-                f"同一时间活动“{name}”也用设备 {'、'.join(both)}：微信会随机显示其中一个，摇到的人会分走一部分",
-                f"The campaign “{name}” uses beacon {', '.join(both)} in the same days: WeChat shows one of the two at random",
+                f"同一时间活动“{name}”也用设备 {devices.zh}：微信会随机显示其中一个，摇到的人会分走一部分",
+                f"The campaign “{name}” uses beacon {devices.en} in the same days: WeChat shows one of the two at random",
             )
 
 

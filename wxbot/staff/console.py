@@ -4,7 +4,7 @@ The guard denies by default: a route whose function names no roles is refused to
 console's blueprints; a callback or a draw passes none of it.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
@@ -30,7 +30,7 @@ from wxbot.staff import accounts, audit
 from wxbot.staff.audit import Actor
 from wxbot.staff.models import ROLES, Staff
 from wxbot.staff.sign_in import SignedIn, may_still, signed_in
-from wxbot.text import Faulty, Refusal, Text
+from wxbot.text import Faulty, Refusal, Text, listed
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -288,6 +288,11 @@ def said(sentence: Text) -> str:
     return sentence.within(locale())
 
 
+def said_listed(things: Iterable[object]) -> str:
+    """Several things as a sentence in the language of the reader names them."""
+    return said(listed(things))
+
+
 def log_refusal(action: str, target: str, refused: Refusal, **detail: Any) -> None:
     """Write into the audit log that a verb was refused, why, and which fields of a form were wrong; the caller shows it."""
     if fields := sorted({fault.field for fault in _faults(refused) if fault.field}):
@@ -389,7 +394,7 @@ def _install(app: Flask) -> None:
         sentences = babel.domain_instance = bidi.Sentences()
         app.jinja_env.globals["gettext"] = app.jinja_env.globals["_"] = bidi.isolating(sentences)
     app.jinja_env.filters.update(
-        said=said, yuan=yuan, cny=cny, plain_percent=plain_percent, local=local, num="{:,}".format
+        said=said, listed=said_listed, yuan=yuan, cny=cny, plain_percent=plain_percent, local=local, num="{:,}".format
     )
     app.jinja_env.globals.update(
         held_accounts=_held_accounts,
