@@ -28,6 +28,14 @@ def test_every_sentence_of_the_pages_has_an_english_one() -> None:
     assert sorted(text for text in said if not english.get(text)) == []
 
 
+def test_english_has_a_blank_between_sentences_and_its_own_comma_in_lists() -> None:
+    """Chinese has neither: where a page puts two sentences side by side, or joins names itself, only English shows it."""
+    touching = re.compile(r"。'[^{}]*\}\}(?:\{% (?:if|for)[^%]*%\})?\{\{ ?_\(")
+    for page in ROOT.glob("templates/console/*.html"):
+        text = page.read_text("utf-8")
+        assert not touching.search(text) and "join('、')" not in text, page.name
+
+
 def test_no_sentence_is_kept_that_nobody_says() -> None:
     """A sentence of the catalogue stands in a page, or is a text of the program (words are also looked up by tables)."""
     with (EN / "messages.po").open("rb") as file:

@@ -147,7 +147,9 @@ def refuse_bad(trigger: str, pattern: str, content: Content) -> None:
     if trigger not in TRIGGERS or reply_kind not in REPLY_KINDS:
         raise Refusal(
             "rule",
-            Text("触发方式只能是 {names.zh} 之一。", "The trigger must be one of {names.en}.").format(names=listed(TRIGGERS)),
+            Text("触发方式只能是 {names.zh} 之一。", "The trigger must be one of {names.en}.").format(
+                names=listed(TRIGGERS)
+            ),
         )
     if trigger in KEYWORD_TRIGGERS and not normalise(pattern):
         raise Refusal("rule", Text("请填写关键词。", "A keyword rule needs a keyword."))
