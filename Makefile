@@ -55,7 +55,11 @@ bench: python ## measure against bare baselines in the same run
 
 proof: python ## run what make test leaves out: every fault and crash, kill -9, a storm, all pages on PostgreSQL
 	$(INSTALL) test
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal --hypothesis-profile=proof -m "proof or hypothesis" $(ARGS)
+	@together=0; alone=0; \
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal --hypothesis-profile=proof -m "(proof or hypothesis) and not alone" $(ARGS) || together=$$?; \
+	$(BIN)/pytest -n 0 -m alone $(ARGS) || alone=$$?; \
+	[ $$together = 5 ] || [ $$alone = 5 ] && exit $$(( together + alone - 5 )); \
+	exit $$(( together + alone ))
 
 storm: python ## let it storm over two boxes and judge from outside (SEED=7 MINUTES=10)
 	$(INSTALL) test

@@ -116,6 +116,7 @@ def test_the_rows_of_the_big_table_fit_todays_schema(database: Database, monkeyp
 
 
 @pytest.mark.proof
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", cases())
 def test_a_case_ends_well_and_has_figures(case: str, tmp_path: Path) -> None:

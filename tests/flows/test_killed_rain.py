@@ -23,6 +23,7 @@ from tests.hall.stage import RAIN, OpenHall, open_hall
 from tests.servers import children_of
 from tests.waiting import until
 from wxbot import invariants
+from wxbot.campaigns.lease import LEASE
 from wxbot.demo.actors import World
 from wxbot.demo.hall_guest import Guest
 from wxbot.demo.stage import Stage
@@ -149,7 +150,8 @@ def test_processes_are_killed_while_packets_fall_and_no_claim_is_lost_or_doubled
         state = requests.get(f"{stage.live_url}/live/{hall.slug}/state.json", timeout=10).json()
         return bool(state.get("game") and state["game"]["status"] == "settled")
 
-    until(settled, "live says that it is over", pause_s=0.5)
+    # Whoever was killed with the campaign's lease in hand is waited for as long as it lasts.
+    until(settled, "live says that it is over", wait_s=LEASE.total_seconds() + 90, pause_s=0.5)
     sound(hall, crowd, [int(mine["no"]) for mine in own], owner)
 
 

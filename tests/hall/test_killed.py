@@ -20,7 +20,7 @@ from tests.hall.stage import OpenHall, open_hall
 from tests.hall.test_added_games import RAIN, begin, sound
 from wxbot import invariants
 from wxbot.campaigns.models import Campaign
-from wxbot.hall import absent, changes, confirm, games, void
+from wxbot.hall import absent, changes, confirm, games, told, void
 from wxbot.hall import select as selecting
 from wxbot.hall.log import Kind
 from wxbot.hall.models import Game, Hall, Roster
@@ -243,7 +243,13 @@ def test_whoever_dies_wherever_what_two_people_agreed_to_is_there_once(office: O
         assert game.begin_at is not None and game.end_at is not None
         game.begin_at, game.end_at = (at - timedelta(minutes=1) for at in (game.begin_at, game.end_at))
     runtime.database.close()
+    desk.tell()
+    assert told.has_running_game(runtime, desk.stage.slug)
+    runtime.database.close()
     deaths.append(deaths_of(desk, lambda desk: games.settle_due(desk.stage.runtime, desk.stage.campaign())))
+    assert not told.has_running_game(runtime, desk.stage.slug), (
+        "screens hear of the end, though the first who settled it died"
+    )
     assert min(deaths) > 3 and sum(deaths) > 100
 
     after = desk.stage.campaign()

@@ -19,7 +19,7 @@ SCARCE = {"name": "少", "odds_ppm": 100_000, "stock": 300, "when_gone": "miss"}
 
 
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("draws", [pytest.param(100_000, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("draws", [pytest.param(100_000, marks=(pytest.mark.proof, pytest.mark.alone))])
 def test_odds_stock_and_budget_hold_over_eight_processes(runtime: Runtime, draws: int) -> None:
     prizes = [{"name": f"P{n}", "odds_ppm": ppm, "stock": draws} for n, ppm in enumerate(ODDS, 1)]
     stage = set_wheel(runtime, *prizes, SCARCE, budget_fen=100_000_000, tries_per_person=draws, tries_per_day=draws)

@@ -131,6 +131,7 @@ def test_a_short_storm(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
+@pytest.mark.alone
 @pytest.mark.timeout(STORM_S + REST_S + 900)
 def test_a_storm(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     ended = weather(tmp_path / "storm", forecast.plan(SEED, STORM_S), STORM_S, people=60, packets=60, rate=8)

@@ -26,7 +26,7 @@ from wxbot.hall.log import GENESIS
 from wxbot.hall.models import ROUND_NEXT, Game, Guest, Hall, RaceCount, RainHit
 from wxbot.hall.race_rule import LATE_S
 from wxbot.hall.select import running, seed_of
-from wxbot.hall.told import tell
+from wxbot.hall.told import has_running_game, tell
 from wxbot.hall.wire import race_key
 from wxbot.instant.models import Award, Prize
 from wxbot.runtime import Runtime
@@ -183,6 +183,8 @@ def settle_due(runtime: Runtime, campaign: Campaign) -> int:
         now = runtime.database.now(session)
         is_due = (Game.status == "running") & (Game.end_at <= now - SETTLE_AFTER)
         found = session.scalars(select(Game).where(Game.campaign_id == campaign.id, is_due)).all()
+    if not found:
+        _tell_end(runtime, campaign)
     if not found or not lineage.may_send(runtime):
         return 0
     due = [game.id for game in found if game.kind == "rain" or _is_counted(runtime, campaign.slug, game, now)]
@@ -193,6 +195,17 @@ def settle_due(runtime: Runtime, campaign: Campaign) -> int:
             wake(runtime, PAY)
         tell(runtime, campaign.id)
     return len(due)
+
+
+def _tell_end(runtime: Runtime, campaign: Campaign) -> None:
+    """Say once more that nothing runs, where screens were told otherwise: whoever settled it died before they could."""
+    if not has_running_game(runtime, campaign.slug):
+        return
+    with runtime.database.reading() as session:
+        runs = (Game.campaign_id == campaign.id) & (Game.status == "running")
+        if session.scalar(select(Game.id).where(runs).limit(1)) is not None:
+            return
+    tell(runtime, campaign.id)
 
 
 def _is_counted(runtime: Runtime, slug: str, game: Game, now: datetime) -> bool:

@@ -73,6 +73,16 @@ def tell_soon(runtime: Ground, slug: str, campaign_id: int) -> None:
         tell(runtime, campaign_id)
 
 
+def has_running_game(runtime: Ground, slug: str) -> bool:
+    """Whether what was told last has a game that runs; asks Redis alone."""
+    try:
+        kept: Any = runtime.redis.get(wire.state_key(slug))
+    except RedisError:
+        return False
+    game = json.loads(kept)["game"] if kept else None
+    return game is not None and game["status"] == "running"
+
+
 def _next_v(runtime: Ground, slug: str) -> int:
     now_ms = int(runtime.clock.unix() * 1000)
     try:
