@@ -274,7 +274,11 @@ def test_the_page_of_the_record_says_whether_a_file_that_somebody_shows_is_ours(
     host.freeze()
     host.show(k=2)
     path = f"/admin/halls/{host.id}/record"
-    assert f'action="{path}/seal"' in marketer.get(path).text
+    page_of_it = marketer.get(path).text
+    assert f'action="{path}/seal"' in page_of_it
+    assert "最大 11 MB" in page_of_it and "wxbot hall verify 文件" in page_of_it, (
+        "before it is sent: a refusal may be the proxy's"
+    )
 
     def said(browser: Browser, raw: bytes) -> str:
         sent = {"csrf_token": browser.token(), "file": (io.BytesIO(raw), "record.json")}

@@ -9,6 +9,7 @@ from flask_babel import gettext
 from wxbot.clock import from_unix
 from wxbot.hall import attendance, draft, published, record, results
 from wxbot.hall.admin_pages import HOSTS, blueprint, hall_or_404
+from wxbot.hall.admin_seal import FILE_MB
 from wxbot.hall.log import reason_within
 from wxbot.hall.results import PrizeSum, Results, VoidLine
 from wxbot.instant import exports
@@ -61,6 +62,7 @@ def certificate(campaign_id: int) -> str:
         status_of=exports.status_of,
         last=seen.lines[-1] if seen.lines else None,
         seal=seen.record["seal"],
+        seal_mb=FILE_MB,
         published=[line.body for line in seen.lines if line.kind == "frozen"],
         closed=any(line.kind == "closed" for line in seen.lines),
         address=f"{runtime().settings.public_url}{url_for('hall_screen.record_json', slug=campaign.slug)}",
