@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,6 +32,9 @@ PROGRESS = {
 }
 """What says that a selection was started, or how many were, so that it is not the same before and after."""
 
+FILES_OF_PROGRESS = {"/admin/campaigns/<int:campaign_id>/days.<form>"}
+"""The same of files: how many selections a day had."""
+
 OF_THE_MOMENT = {"/admin/campaigns/new", "/admin/lists/template.xlsx"}
 """What has the minute of its making in it: a form's first suggestion, and a workbook."""
 
@@ -51,15 +55,34 @@ def paths_of(app: Flask, desk: Host) -> dict[str, str]:
     """The address of each page of the console that is about nothing single, one campaign or one person, as the table of addresses
     has it → here; the person is one who wins."""
     given = {"campaign_id": desk.id, "openid": desk.stage.openids[desk.foretold()[0] - 1], "ordinal": 1}
+    found = addresses(app, "GET", given)
+    return {rule: path for rule, path in found.items() if not rule.endswith(PICTURES) and rule not in OF_THE_MOMENT}
+
+
+def files_of(app: Flask, desk: Host) -> dict[str, str]:
+    """The address of each file that is taken away by a POST, as text: what is a workbook, too, has the same rows."""
+    found = addresses(app, "POST", {"campaign_id": desk.id, "form": "csv"})
+    return {rule: path for rule, path in found.items() if path.endswith((".csv", ".json"))}
+
+
+def addresses(app: Flask, method: str, given: Mapping[str, object]) -> dict[str, str]:
+    """Rule → address of whatever the console answers that asks for nothing but what is given."""
     found = dict[str, str]()
     for rule in app.url_map.iter_rules():
-        if rule.rule.endswith(PICTURES) or rule.rule in OF_THE_MOMENT:
-            continue
-        if "GET" in (rule.methods or ()) and rule.rule.startswith("/admin") and rule.arguments <= set(given):
+        if method in (rule.methods or ()) and rule.rule.startswith("/admin") and rule.arguments <= set(given):
             made = rule.build({name: given[name] for name in rule.arguments}, append_unknown=False)
             assert made is not None
             found[rule.rule] = made[1]
     return found
+
+
+def colleagues(app: Flask, runtime: Runtime) -> list[Browser]:
+    """One of each role, signed in."""
+    people = list[Browser]()
+    for role in ("cashier", "admin", "marketer"):
+        accounts.hire(runtime.database, f"{role}.test", role, role, PASSWORD, runtime.clock.now())
+        people.append(Browser(app, role))
+    return people
 
 
 def named_in(desk: Host, text: str) -> Counter[str]:
@@ -70,10 +93,7 @@ def named_in(desk: Host, text: str) -> Counter[str]:
 
 
 def test_no_page_of_the_console_tells_a_winner_before_the_stop(app: Flask, runtime: Runtime, desk: Host) -> None:
-    people = []
-    for role in ("cashier", "admin", "marketer"):
-        accounts.hire(runtime.database, f"{role}.test", role, role, PASSWORD, runtime.clock.now())
-        people.append(Browser(app, role))
+    people = colleagues(app, runtime)
     paths = paths_of(app, desk)
 
     def page(path: str) -> bytes:
@@ -100,6 +120,34 @@ def test_no_page_of_the_console_tells_a_winner_before_the_stop(app: Flask, runti
     desk.reveal()
     record = "/admin/halls/<int:campaign_id>/record"
     assert named_in(desk, _plain(page(paths[record]))) != named[record], "what tells, once it may"
+
+
+def test_no_file_of_the_console_tells_a_winner_before_the_stop(app: Flask, runtime: Runtime, desk: Host) -> None:
+    people = colleagues(app, runtime)
+    files = files_of(app, desk)
+
+    def read() -> dict[str, str]:
+        """Each file as the first of them takes it away who may."""
+        found = dict[str, str]()
+        for rule, path in files.items():
+            answers = (each.post(path) for each in people)
+            taken = next((answer.data for answer in answers if answer.status_code == 200), b"")
+            found |= {rule: _plain(taken)} if taken else {}
+        return found
+
+    before = read()
+    of_hall, of_campaign = "/admin/halls/<int:campaign_id>", "/admin/campaigns/<int:campaign_id>"
+    tell = {f"{of_hall}/winners.<form>", f"{of_hall}/record.json", f"{of_campaign}/winners.<form>"}
+    assert tell | {"/admin/ledger.csv", "/admin/payouts.csv"} <= set(before)
+    desk.start()
+    desk.tell()
+    rolling = read()
+    named = {rule: named_in(desk, text) for rule, text in before.items()}
+    assert {rule: named_in(desk, text) for rule, text in rolling.items()} == named
+    assert {rule for rule in before if before[rule] != rolling[rule]} <= FILES_OF_PROGRESS
+    desk.reveal()
+    desk.confirm(1)
+    assert tell <= {rule for rule, text in read().items() if text != before[rule]}, "what tells, once it may"
 
 
 def test_no_metric_moves_with_who_won_before_the_stop(runtime: Runtime, desk: Host) -> None:
