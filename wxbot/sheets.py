@@ -213,9 +213,10 @@ def hidden_text(rows: Sequence[int]) -> Text | None:
     )
 
 
-def unread_text(headers: str) -> Text | None:
+def unread_text(headers: Sequence[str]) -> Text | None:
     """What is said of columns that nobody knows; None when there are none."""
-    return Text(f"这些列没有读取：{headers}", f"These columns were not read: {headers}") if headers else None
+    said = listed(headers)
+    return Text(f"这些列没有读取：{said.zh}", f"These columns were not read: {said.en}") if headers else None
 
 
 def plain_name(text: str, most: int = 80) -> str:

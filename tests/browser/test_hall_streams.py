@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
@@ -24,10 +21,10 @@ from tests.hall.hosting import Host
 from tests.hall.stage import RACE, OpenHall, open_hall
 from tests.live.stage import LiveStage, ack_of
 from tests.reverse_proxy import ReverseProxy
-from tests.servers import SimulatedWeChat, with_us
+from tests.servers import SimulatedWeChat
 from tests.sites import site_at
+from tests.test_logs import process
 from tests.waiting import until, until_page, until_settled
-from wxbot.demo.stage import environment_of
 from wxbot.hall import coming, games, rehearse
 from wxbot.hall.models import Game, RaceCount
 from wxbot.payouts.models import Payout
@@ -177,26 +174,6 @@ def test_a_sign_in_and_a_race_of_teams_come_over_streams_and_a_phone_without_net
     page.locator("#race-track .lane[data-won=on] .lane-name", has_text="阿明").wait_for()
 
 
-@contextmanager
-def working(settings: Settings, folder: Path) -> Iterator[None]:
-    """A real `wxbot worker` as a process."""
-    said = folder / "worker.log"
-    with said.open("ab") as log:
-        worker = subprocess.Popen(
-            with_us([sys.executable, "-m", "wxbot", "worker"], "TERM"),
-            env=environment_of(settings) | {"PYTHONPATH": os.environ.get("PYTHONPATH", os.getcwd())},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        yield
-    finally:
-        worker.terminate()
-        worker.wait(60)
-    assert "task_failed" not in said.read_text(encoding="utf-8"), said.read_text(encoding="utf-8")[-3000:]
-
-
 @pytest.mark.timeout(400)
 def test_simulated_guests_of_a_rehearsal_race_over_worker_and_live_until_the_screen_has_its_winners(
     streams: Streams, page: Any, tmp_path: Path
@@ -212,7 +189,8 @@ def test_simulated_guests_of_a_rehearsal_race_over_worker_and_live_until_the_scr
     screen = Screen(desk, without_polling(page))
     page.set_viewport_size(TINY)
     screen.pair()
-    with working(streams.runtime.settings, tmp_path):
+    log = tmp_path / "worker.log"
+    with process(streams.runtime.settings, log, "worker"):
         begin(desk, 1)
         until_page(page, "document.body.dataset.scene === 'race'")
         lanes = page.locator("#race-track .lane-name")
@@ -226,5 +204,6 @@ def test_simulated_guests_of_a_rehearsal_race_over_worker_and_live_until_the_scr
         shook = {guest.name: streams.counts()[guest.no] for guest in hall.guests()}
         names = won.locator(".lane-name").all_inner_texts()
         assert [shook[name] for name in names] == sorted(shook.values(), reverse=True)[:3]
+    assert "task_failed" not in log.read_text(encoding="utf-8")
     with streams.runtime.database.reading() as session:
         assert session.scalars(select(Payout)).all() == [], "nobody is owed anything"

@@ -114,10 +114,10 @@ def test_the_story_ends_with_two_books_that_agree(
     assert summary["payouts_bank_paid_fen"] == summary["payouts_ledger_paid_fen"] > 0
     assert {"drop_reply", "garble", "refuse"} <= set(summary["faults_met"])
     assert {"broken", "duplicate", "look_alike", "stranger"} <= set(summary["turned_away"])
-    # Sixty people win all prizes before each of them has tried three times, or with the last try; twelve do not.
+    # Sixty people win all prizes before each of them has tried three times; twelve do not.
     tries = 3 * size["wheel_story"].get("PEOPLE", wheel_story.PEOPLE)
     in_stock = sum(int(prize[3]) for prize in wheel_story.PRIZES)
-    assert summary["draws"] <= tries and (summary["draws"] == tries or summary["wins"] == in_stock), summary
+    assert summary["draws"] == tries if summary["wins"] < in_stock else summary["draws"] < tries, summary
     assert summary["draws"] > summary["wins"] > 6
     assert summary["awards_paid"] + summary["awards_forfeited"] == summary["wins"] > summary["awards_paid"] > 0
     assert (summary["oversold"], summary["owed_fen"], summary["verified"]) == (0, 0, True)

@@ -6,7 +6,6 @@ pages and the verifier ask the same functions.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Literal, Protocol
 
 from wxbot.hall.log import Exclusion, Kind, LineBody, LoggedPrize
@@ -16,8 +15,6 @@ from wxbot.hall.selection import EntropyKind, FrozenLine
 Phase = Literal["armed", "ready", "drawn", "revealed", "settled", "voided"]
 """Of a selection: everything is fixed; its late entropy is there; its winners are stored; they were shown; each of them is
 confirmed, absent or has given up; it is void."""
-
-_NO = attrgetter("no")
 
 
 class LogEvent(Protocol):
@@ -222,8 +219,7 @@ class Evening:
     def pool(self, roster: Iterable[FrozenLine], prize: int) -> list[int]:
         """Among whom the next selection of a prize is made, ascending."""
         out, groups = self.out_of(prize), self.prizes[prize].groups
-        those = (line for line in roster if line.group in groups) if groups else roster
-        return [no for no in map(_NO, those) if no not in out]
+        return [line.no for line in roster if line.no not in out and (not groups or line.group in groups)]
 
 
 def numbers_of(text: str) -> list[str]:

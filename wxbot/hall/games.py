@@ -185,7 +185,8 @@ def settle_due(runtime: Runtime, campaign: Campaign) -> int:
         found = session.scalars(select(Game).where(Game.campaign_id == campaign.id, is_due)).all()
     if not found:
         _tell_end(runtime, campaign)
-    if not found or not lineage.may_send(runtime):
+        return 0
+    if not lineage.may_send(runtime):
         return 0
     due = [game.id for game in found if game.kind == "rain" or _is_counted(runtime, campaign.slug, game, now)]
     for game_id in due:

@@ -147,7 +147,7 @@ def remarks_of(sheet: Sheet, lines: Sequence[InvitedLine]) -> Iterator[Remark]:
     hidden = [row.number for row in sheet.rows if row.is_hidden]
     if said := sheets.hidden_text(hidden):
         yield Remark(said, "row", HIDDEN, tuple((number, "") for number in hidden))
-    if said := sheets.unread_text("、".join(sheet.unread)):
+    if said := sheets.unread_text(sheet.unread):
         yield Remark(said, "header", UNREAD, tuple((0, header) for header in sheet.unread))
     read = [row.number for row in sheet.rows]
     empty = sorted(set(range(2, max(read, default=1))) - set(read))

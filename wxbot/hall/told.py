@@ -75,12 +75,18 @@ def tell_soon(runtime: Ground, slug: str, campaign_id: int) -> None:
 
 def has_running_game(runtime: Ground, slug: str) -> bool:
     """Whether what was told last has a game that runs; asks Redis alone."""
+    kept = _kept(runtime, slug)
+    game = json.loads(kept)["game"] if kept else None
+    return game is not None and game["status"] == "running"
+
+
+def _kept(runtime: Ground, slug: str) -> str | None:
+    """What was told last, as JSON; None when Redis does not have it, or is away."""
     try:
         kept: Any = runtime.redis.get(wire.state_key(slug))
     except RedisError:
-        return False
-    game = json.loads(kept)["game"] if kept else None
-    return game is not None and game["status"] == "running"
+        return None
+    return str(kept) if kept else None
 
 
 def _next_v(runtime: Ground, slug: str) -> int:
@@ -96,12 +102,8 @@ def text_of(runtime: Ground, slug: str) -> str | None:
     """The state as JSON: from Redis without SQL; made anew when Redis does not have it. None where there is no such hall."""
     if not wire.SLUG.fullmatch(slug):
         return None
-    try:
-        kept: Any = runtime.redis.get(wire.state_key(slug))
-    except RedisError:
-        kept = None
-    if kept:
-        return str(kept)
+    if kept := _kept(runtime, slug):
+        return kept
     with runtime.database.reading() as session:
         mine = select(Hall.campaign_id).join(Campaign, Campaign.id == Hall.campaign_id).where(Campaign.slug == slug)
         campaign_id = session.scalar(mine)

@@ -172,7 +172,7 @@ def page(list_id: int) -> str:
 def _notes(session: Session, pay_list: PayList) -> list[Text]:
     """What of its file somebody must know before they agree to it."""
     hidden = sheets.hidden_text(lists.hidden_rows(session, pay_list.id))
-    return [note for note in (hidden, sheets.unread_text(pay_list.unread)) if note]
+    return [note for note in (hidden, sheets.unread_text([pay_list.unread] if pay_list.unread else [])) if note]
 
 
 def _blocked(session: Session, pay_list: PayList) -> str:

@@ -63,7 +63,7 @@ class Preview:
 
     lines: list[RosterLine]
     counts: Counter[str] = field(default_factory=Counter)
-    unread: str = ""
+    unread: Sequence[str] = ()
     """Headers of columns that were not read, as they are shown."""
 
     @property
@@ -94,7 +94,7 @@ def look(session: Session, vault: Vault, sheet: Sheet) -> Preview:
     lines = _without_doubles(lines)
     known = _known(session, vault, [line.phone for line in lines if not line.fate])
     judged = [_compared(line, known.get(line.phone)) if not line.fate else line for line in lines]
-    return Preview(judged, Counter(line.fate for line in judged), "、".join(sheet.unread))
+    return Preview(judged, Counter(line.fate for line in judged), sheet.unread)
 
 
 def _line(row: SheetRow) -> RosterLine:

@@ -192,8 +192,8 @@ def _shared(session: Session, _settings: Settings, values: Values, campaign_id: 
     )
     for other_id, name, terms in others:
         both = [str(device_id) for device_id in mine if device_id in terms.get("device_ids", ())]
-        devices = listed(both)
         if both and other_id != campaign_id:
+            devices = listed(both)
             yield fault(
                 "device_ids",
                 f"同一时间活动“{name}”也用设备 {devices.zh}：微信会随机显示其中一个，摇到的人会分走一部分",
