@@ -14,11 +14,11 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.utils.log import LoggingProxy
-from kombu.transport.redis import Channel
 from sqlalchemy.orm import Session
 
 from wxbot import invariants, ledger, lineage, retention, wake
 from wxbot.alerts.tell import tell_due as tell_alerts
+from wxbot.broker import outlive
 from wxbot.campaigns.launch import active_campaigns, advance
 from wxbot.draws import days
 from wxbot.hall import erasure as hall_erasure
@@ -256,9 +256,7 @@ BESIDE_ITSELF = frozenset({"campaigns.advance"})
 
 def make_celery(runtime: Runtime, schedule: Schedule | None = None, heartbeat: Heartbeat | None = None) -> Celery:
     """The Celery application with every task registered. With a schedule each run is told to it, with a heartbeat counted."""
-    # A tick that was taken and not begun is published again by the schedule. Handing it back to a broker that is gone ended the
-    # worker for good: kombu (5.7) asks a closed connection for its address.
-    Channel.do_restore = False
+    outlive()
     application = Celery("wxbot", broker=runtime.settings.broker_url)
     application.conf.update(
         task_ignore_result=True,
