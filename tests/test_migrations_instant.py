@@ -74,7 +74,7 @@ def test_codes_may_lie_ready_for_no_prize_and_go_when_their_column_needs_one_aga
     with empty.reading() as session:
         assert [(code.ordinal, code.prize_id) for code in session.scalars(select(PrizeCode))] == [(1, prize.id)]
     found = {each["name"]: each["nullable"] for each in inspect(empty.engine).get_columns("prize_codes")}
-    assert found == columns | {"prize_id": True, "lost_k": True}
+    assert found == columns | {"prize_id": True, "lost_k": True, "lost_openid": True}
 
 
 @pytest.mark.on_both
@@ -89,3 +89,17 @@ def test_codes_that_a_restore_put_aside_go_before_nothing_says_any_more_that_the
         assert "lost_k" not in {each["name"] for each in inspect(empty.engine).get_columns("prize_codes")}
     with empty.reading() as session:
         assert [code.ordinal for code in session.scalars(select(PrizeCode).order_by(PrizeCode.ordinal))] == [1, 3]
+
+
+@pytest.mark.on_both
+def test_codes_stay_put_aside_where_nothing_keeps_any_more_whose_they_are(empty: Database) -> None:
+    lay(empty)
+    with empty.transaction() as session:
+        prize = prize_of_codes(session)
+        mine = {"campaign_id": 7, "prize_id": prize.id, "ordinal": 1, "code_index": "i1", "award_id": None}
+        fill(session, PrizeCode, **mine, lost_k=5, lost_openid="o1")
+    for _ in down_and_up(empty, "0044", "0045"):
+        assert "lost_openid" not in {each["name"] for each in inspect(empty.engine).get_columns("prize_codes")}
+    with empty.reading() as session:
+        (code,) = session.scalars(select(PrizeCode))
+        assert (code.lost_k, code.lost_openid) == (5, None)

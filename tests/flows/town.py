@@ -19,14 +19,14 @@ from wxbot.demo.setup import BOXES, FIXED, Office
 from wxbot.demo.staff_clients import DeskClerk, OnDesk
 from wxbot.money import parse_yuan
 from wxbot.orders.models import Order
-from wxbot.payouts.models import Payout
+from wxbot.payouts.models import BudgetChange, Payout
 from wxbot.vouchers.models import Voucher
 
 GOES_WRONG = (requests.RequestException, StoryProblem, SQLAlchemyError, ValueError)
 """What people and staff meet when a process dies under them; they try again."""
 
 
-def count(database: Database, model: type[Voucher] | type[Payout] | type[Order], *where: ColumnElement[bool]) -> int:
+def count(database: Database, model: type[Voucher | Payout | Order | BudgetChange], *where: ColumnElement[bool]) -> int:
     """How many rows there are."""
     with database.reading() as session:
         return session.execute(select(func.count(model.id)).where(*where)).scalar_one()

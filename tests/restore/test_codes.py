@@ -15,11 +15,12 @@ from tests.conftest import simulator_settings
 from tests.hall.hosting import Host
 from tests.hall.stage import RACE, OpenHall, launched, open_hall
 from tests.hall.test_added_games import begin
-from tests.instant.crowd import nonce, person, taps
+from tests.instant.crowd import Person, nonce, person, taps
 from tests.instant.stage import InstantStage, approved, archive_of, set_wheel
 from tests.servers import SimulatedWeChat
 from tests.test_cli import Operator, environment
 from wxbot import invariants
+from wxbot.app import create_app
 from wxbot.campaigns.models import Campaign
 from wxbot.hall import gaps, sign_in
 from wxbot.hall.models import RaceCount
@@ -71,9 +72,17 @@ def broken(runtime: Runtime) -> dict[str, int]:
     return {name: n for name, n in invariants.check(runtime.database).items() if n}
 
 
-def draw(stage: InstantStage) -> dict[str, Any]:
-    who = person(stage.runtime)
+def draw(stage: InstantStage, who: Person | None = None) -> dict[str, Any]:
+    who = who or person(stage.runtime)
     (answer,) = taps(stage, [(who, nonce(stage, who))])
+    return answer
+
+
+def seen(runtime: Runtime, who: Person, path: str = "/h5/awards") -> dict[str, Any]:
+    """What a page answers to this person's phone."""
+    headers = {"Cookie": who.cookie, "Accept": "application/json"}
+    with create_app(runtime).test_client(use_cookies=False) as client:
+        answer: dict[str, Any] = client.get(path, base_url=runtime.settings.public_url, headers=headers).get_json()
     return answer
 
 
@@ -86,8 +95,9 @@ def test_a_code_that_was_drawn_since_the_copy_is_out_of_the_prize_in_every_life_
     operator.ok("db", "backup", copy)
     with closing(Runtime(settings)) as runtime:
         stage = InstantStage(runtime, stage.campaign_id, stage.slug)
-        draw(stage)
-        assert list(given(runtime)) == ["KEY-1", "KEY-2"]
+        lucky = person(runtime)
+        won = draw(stage, lucky)
+        assert list(given(runtime)) == ["KEY-1", "KEY-2"] and won["outcome"] == "won"
     for life, serial in enumerate(["KEY-3", "KEY-4"], 1):
         told = operator.ok("db", "restore", copy, "--replace", "--yes")
         assert f"备份以后发出的卡密有 {life} 个" in told and f"{life} 个停用" in told
@@ -95,6 +105,13 @@ def test_a_code_that_was_drawn_since_the_copy_is_out_of_the_prize_in_every_life_
         with closing(Runtime(settings)) as runtime:
             stage = InstantStage(runtime, stage.campaign_id, stage.slug)
             assert [prize.left for prize in stage.prizes()] == [3 - life]
+            (mine,) = seen(runtime, lucky)["awards"]
+            assert (mine["code"], mine["name"], mine["state"], mine["slug"]) == ("KEY-2", "月卡", "given", stage.slug)
+            assert "恢复以前" in mine["text"] and seen(runtime, lucky, f"{stage.path}/state")["mine"] == [mine]
+            assert seen(runtime, lucky, f"/h5/awards/{mine['id']}/state") == mine
+            stranger = person(runtime)
+            assert seen(runtime, stranger)["awards"] == []
+            assert seen(runtime, stranger, f"/h5/awards/{mine['id']}/state") == {"outcome": "gone"}
             draw(stage)
             assert list(given(runtime)) == ["KEY-1", serial]
             assert broken(runtime) == {}

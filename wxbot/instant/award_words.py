@@ -45,6 +45,10 @@ BY_STAFF = ("blocked", "closed", "texts")
 PREPARING = Text("正在准备，一会儿就好；离开这个页面也不会丢。", "It is being prepared and is not lost if you leave.")
 PAID = Text("已到您的微信零钱。", "It is in your WeChat balance.")
 GIVEN = Text("请妥善保存，这里随时可以再看。", "Keep it; you can always see it here again.")
+GIVEN_BEFORE = Text(
+    "这是系统恢复以前您抽到的，仍然归您。请妥善保存，这里随时可以再看。",
+    "You won it before the system was restored, and it is still yours. Keep it; you can always see it here again.",
+)
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,12 @@ def _answer(public_id: str, refusal: Refusal | None = None) -> BaseResponse:
     now, spoken = runtime().clock.now(), language()
     with runtime().database.reading() as session:
         award = awards.find(session, public_id, openid())
-        if award is None:
+        if award is not None:
+            shown = award_shown.shown(session, runtime(), award, spoken, now)
+        elif (aside := award_shown.put_aside(session, runtime(), public_id, openid(), spoken)) is not None:
+            shown = aside
+        else:
             return no_store(jsonify(outcome="gone"), 404)
-        shown = award_shown.shown(session, runtime(), award, spoken, now)
     if refusal is None:
         return no_store(jsonify(shown))
     shown |= {"outcome": refusal.reason, "text": refusal.text.within(spoken)}

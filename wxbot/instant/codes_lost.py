@@ -2,16 +2,15 @@
 
 A code is somebody's as soon as they see it, and a copy knows it as free. What was given there is put aside here (`PrizeCode.lost_k`), by
 its blind index, and what the copy does not know at all is written down, so that the same sheet read in once more gives
-it to nobody. In a campaign of draws the pieces are out of the prize, in the gap of its numbers (`gaps`); a hall knows its winners again
-(`hall/known`). What has been put aside stays so through every later restore.
+it to nobody. In a campaign of draws the pieces are out of the prize, in the gap of its numbers (`gaps`), and whoever won one sees it among their
+awards (`award_shown`); a hall knows its winners again (`hall/known`). What has been put aside stays so through every later restore.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, inspect, literal, select, update
 from sqlalchemy.orm import Session
 
 from wxbot.campaigns.models import Campaign
@@ -33,7 +32,7 @@ class LostCode(NamedTuple):
     k: int
     """Number of the award."""
     openid: str
-    """Whose it is; empty where that was lost by a restore before."""
+    """Whose it is; empty where a version that did not keep it had put it aside."""
 
 
 class PutAside(NamedTuple):
@@ -53,12 +52,15 @@ def given(session: Session) -> dict[str, list[LostCode]]:
     won = codes.add_columns(Award.k, Award.openid).join(Award, Award.id == PrizeCode.award_id)
     for slug, index, sealed, ordinal, k, openid in session.execute(won):
         found[slug].append(LostCode(index, sealed, ordinal, k, openid))
-    aside = codes.add_columns(PrizeCode.lost_k).where(PrizeCode.award_id.is_(None), PrizeCode.lost_k.is_not(None))
-    try:
-        for slug, index, sealed, ordinal, k in session.execute(aside):
-            found[slug].append(LostCode(index, sealed, ordinal, k, ""))
-    except SQLAlchemyError as error:  # of a version that put none aside
-        log.info("replaced_codes_aside_not_read", error=type(error).__name__)
+    kept = {each["name"] for each in inspect(session.connection()).get_columns(PrizeCode.__tablename__)}
+    if "lost_k" not in kept:  # of a version that put none aside
+        return found
+    owner = func.coalesce(PrizeCode.lost_openid, "") if "lost_openid" in kept else literal("")
+    aside = codes.add_columns(PrizeCode.lost_k, owner).where(
+        PrizeCode.award_id.is_(None), PrizeCode.lost_k.is_not(None)
+    )
+    for slug, index, sealed, ordinal, k, openid in session.execute(aside):
+        found[slug].append(LostCode(index, sealed, ordinal, k, openid))
     return found
 
 
@@ -92,7 +94,7 @@ def _put_aside(session: Session, campaign_id: int, lost: Sequence[LostCode]) -> 
             session.add(row)
         elif row.award_id is not None or row.lost_k is not None:
             continue
-        row.lost_k = each.k
+        row.lost_k, row.lost_openid = each.k, each.openid or None
         aside.append((row, each.openid))
     session.flush()
     return [PutAside(row.id, row.prize_id, openid) for row, openid in aside]

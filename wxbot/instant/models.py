@@ -153,6 +153,8 @@ class PrizeCode(Base):
     lost_k: Mapped[int | None] = mapped_column(BigInteger)
     """Number of the award by which somebody got it in what a restore has lost: it is given to nobody else (codes_lost). With an
     award it is that person's again."""
+    lost_openid: Mapped[str | None] = mapped_column(String(64))
+    """Whose it has been since then; none where a version that did not keep it had put it aside."""
 
     __table_args__ = (
         UniqueConstraint("prize_id", "ordinal"),
@@ -163,6 +165,12 @@ class PrizeCode(Base):
             "ordinal",
             sqlite_where=text("award_id IS NULL"),
             postgresql_where=text("award_id IS NULL"),
+        ),
+        Index(
+            "ix_prize_codes_lost",
+            "lost_openid",
+            sqlite_where=text("lost_openid IS NOT NULL"),
+            postgresql_where=text("lost_openid IS NOT NULL"),
         ),
     )
 
