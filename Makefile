@@ -56,8 +56,8 @@ bench: python ## measure against bare baselines in the same run
 proof: python ## run what make test leaves out: every fault and crash, kill -9, a storm, all pages on PostgreSQL
 	$(INSTALL) test
 	@together=0; alone=0; \
-	$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal --hypothesis-profile=proof -m "(proof or hypothesis) and not alone" $(ARGS) || together=$$?; \
 	$(BIN)/pytest -n 0 -m alone $(ARGS) || alone=$$?; \
+	$(BIN)/pytest -n $(WORKERS) --maxprocesses 3 --dist worksteal --hypothesis-profile=proof -m "(proof or hypothesis) and not alone" $(ARGS) || together=$$?; \
 	[ $$together = 5 ] || [ $$alone = 5 ] && exit $$(( together + alone - 5 )); \
 	exit $$(( together + alone ))
 
