@@ -27,8 +27,10 @@ class Text(NamedTuple):
         return self.en if language.startswith("en") else self.zh
 
     def format(self, **values: object) -> "Text":
-        """The sentence with its places filled, in both languages."""
-        return Text(filled(self.zh, **values), filled(self.en, **values))
+        """The sentence with its places filled, in both languages; several things in a list as each of them names several."""
+        several = {name: listed(value) for name, value in values.items() if isinstance(value, list)}
+        zh, en = ({name: each.within(language) for name, each in several.items()} for language in ("zh", "en"))
+        return Text(filled(self.zh, **values | zh), filled(self.en, **values | en))
 
     def __str__(self) -> str:
         return f"{self.zh} / {self.en}"

@@ -151,7 +151,7 @@ def _book_table(book: _Book) -> ReadTable:
     if not tables:
         raise NoTable("nothing")
     if len(tables) > 1:
-        raise NoTable("several", sheets="、".join(f"“{title[:20]}”" for title, _ in tables[:4]))
+        raise NoTable("several", sheets=[f"“{title[:20]}”" for title, _ in tables[:4]])
     return tables[0][1]
 
 

@@ -18,6 +18,7 @@ from wxbot.orders.channels.transfer_bills import MARKETING, misfits
 from wxbot.orders.models import Order
 from wxbot.plurals import plural
 from wxbot.runtime import Runtime
+from wxbot.text import listed
 from wxbot.wechat.errors import Refused, WeChatError
 
 ALIVE = ("submitted", "approved", "launching", "on", "off", "closing")
@@ -132,9 +133,10 @@ def scene(runtime: Runtime) -> Finding:
                 "改短活动名称，或改 WXBOT_TRANSFER_REPORTS",
                 "shorten the campaign's name, or change WXBOT_TRANSFER_REPORTS",
             )
+    reports = listed(settings.transfer_report_texts)
     return good(
-        f"转账场景 {MARKETING}，报备内容：{'、'.join(settings.transfer_report_texts)}",
-        f"transfer scene {MARKETING}, reports: {', '.join(settings.transfer_report_texts)}",
+        f"转账场景 {MARKETING}，报备内容：{reports.zh}",
+        f"transfer scene {MARKETING}, reports: {reports.en}",
     )
 
 

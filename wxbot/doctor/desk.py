@@ -13,7 +13,7 @@ from wxbot.extras import install_line
 from wxbot.people.models import RosterEntry
 from wxbot.people.sms import NotDelivered, provider_of
 from wxbot.runtime import Runtime
-from wxbot.text import Refusal
+from wxbot.text import Refusal, listed
 from wxbot.vouchers import folders, photos, storage
 from wxbot.vouchers.storage import StorageProblem
 
@@ -138,10 +138,10 @@ def _scattered(runtime: Runtime) -> Finding | None:
     if settings.photo_store == "folder":
         known = folders.known(runtime)
         if len(known) > 1:
-            hosts = "、".join(f"{each.host}:{each.path}" for each in known)
+            hosts = listed(f"{each.host}:{each.path}" for each in known)
             return bad(
-                f"凭证照片散在 {len(known)} 个文件夹（{hosts}），每台机器只看得到自己的",
-                f"photos lie in {len(known)} folders ({hosts}); each machine sees its own",
+                f"凭证照片散在 {len(known)} 个文件夹（{hosts.zh}），每台机器只看得到自己的",
+                f"photos lie in {len(known)} folders ({hosts.en}); each machine sees its own",
                 "各台都设 WXBOT_VOUCHER_STORAGE=database 并各运行一次 wxbot photos move；机器已下线的：wxbot photos forget 标记",
                 "set WXBOT_VOUCHER_STORAGE=database on each machine and run wxbot photos move on each; for a machine that is gone: wxbot photos forget MARK",
             )
@@ -183,11 +183,12 @@ def alert_targets(runtime: Runtime) -> Finding:
         )
     unread = [f"{place} ({way.shown})" for place, way in enumerate(ways, 1) if way.way is None]
     if unread:
+        said = listed(unread)
         return bad(
-            f"WXBOT_ALERT_TARGETS 里看不懂的地址：{'、'.join(unread)}",
-            f"WXBOT_ALERT_TARGETS has addresses that cannot be read: {', '.join(unread)}",
+            f"WXBOT_ALERT_TARGETS 里看不懂的地址：{said.zh}",
+            f"WXBOT_ALERT_TARGETS has addresses that cannot be read: {said.en}",
             "照 docs/zh/settings.md 的写法改正，然后在后台 → 报警 试发",
             "write them as docs/settings.md shows, then press the test button at 报警 in the console",
         )
-    shown = "、".join(way.shown for way in ways)
-    return good(f"报警发到：{shown}", f"alerts go to: {shown}")
+    shown = listed(way.shown for way in ways)
+    return good(f"报警发到：{shown.zh}", f"alerts go to: {shown.en}")

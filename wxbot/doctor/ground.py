@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import redis
@@ -16,6 +17,7 @@ from wxbot.migrations import revisions
 from wxbot.plurals import plural
 from wxbot.runtime import Runtime
 from wxbot.staff.models import ROLES, Staff
+from wxbot.text import Text, listed
 
 LEAST_FREE_BYTES = 1 << 30
 CASHIERS = 2
@@ -44,9 +46,10 @@ def data_folder(runtime: Runtime) -> Finding:
     owner = folder.stat().st_uid
     strangers = [path.name for path in sorted(folder.iterdir()) if path.stat(follow_symlinks=False).st_uid != owner]
     if strangers:
+        said = listed(strangers[:5])
         return bad(
-            f"数据目录 {folder} 里有别的用户的文件：{'、'.join(strangers[:5])}，服务可能写不了",
-            f"{folder} holds files of another user, which the service may not be able to write: {', '.join(strangers[:5])}",
+            f"数据目录 {folder} 里有别的用户的文件：{said.zh}，服务可能写不了",
+            f"{folder} holds files of another user, which the service may not be able to write: {said.en}",
             f"chown -R --reference={folder} {folder}",
             f"chown -R --reference={folder} {folder}",
         )
@@ -215,18 +218,22 @@ def worker_lives(runtime: Runtime) -> Finding:
             "wxbot worker (or systemctl start wxbot-worker)",
         )
     if silent:
-        lost = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in silent)
+        lost = _named(silent)
         return note(
-            f"{len(living)} 个后台任务进程在运行；没有正常退出就失去消息的：{lost}",
-            f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}; silent without having been stopped: {lost}",
+            f"{len(living)} 个后台任务进程在运行；没有正常退出就失去消息的：{lost.zh}",
+            f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}; silent without having been stopped: {lost.en}",
             "在那台机器上：systemctl status wxbot-worker；10 分钟后不再显示",
             "on that machine: systemctl status wxbot-worker; it is shown for 10 minutes",
         )
-    said = "、".join(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in living)
+    said = _named(living)
     return good(
-        f"{len(living)} 个后台任务进程在运行：{said}",
-        f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}: {said}",
+        f"{len(living)} 个后台任务进程在运行：{said.zh}",
+        f"{len(living)} {plural(len(living), 'worker runs', 'workers run')}: {said.en}",
     )
+
+
+def _named(workers: Iterable[heartbeat.Worker]) -> Text:
+    return listed(f"{worker.host} (pid {worker.pid}, {worker.age_s:.0f} s)" for worker in workers)
 
 
 def four_eyes(runtime: Runtime) -> Finding:
@@ -236,9 +243,10 @@ def four_eyes(runtime: Runtime) -> Finding:
         active = {row.role: int(row.n) for row in session.execute(counted)}
     missing = [role for role in ROLES if not active.get(role)]
     if missing:
+        said = listed(missing)
         return note(
-            f"还没有这些角色的账号：{'、'.join(missing)}",
-            f"nobody has the role {', '.join(missing)} yet",
+            f"还没有这些角色的账号：{said.zh}",
+            f"nobody has the role {said.en} yet",
             f"wxbot staff add LOGIN --role {missing[0]}",
         )
     if active["cashier"] < CASHIERS:

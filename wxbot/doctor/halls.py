@@ -9,6 +9,7 @@ from wxbot.doctor.wire import get
 from wxbot.hall.models import Hall
 from wxbot.live.roll import lives
 from wxbot.runtime import Runtime
+from wxbot.text import listed
 from wxbot.wechat.errors import WeChatError
 
 
@@ -42,9 +43,10 @@ def live_answers(runtime: Runtime) -> Finding:
             "让代理把 /live/ 转给它（见 deploy/nginx/wxbot.conf）；演示里请设置 WXBOT_LIVE_URL",
             "let the proxy hand /live/ on to it (deploy/nginx/wxbot.conf); without a proxy set WXBOT_LIVE_URL",
         )
-    said = "、".join(f"{each.host} (pid {each.pid}, {each.streams})" for each in running)
+    said = listed(f"{each.host} (pid {each.pid}, {each.streams})" for each in running)
     return good(
-        f"现场实时连接 {len(running)} 个进程，{url} 可以访问：{said}", f"{len(running)} live, reached at {url}: {said}"
+        f"现场实时连接 {len(running)} 个进程，{url} 可以访问：{said.zh}",
+        f"{len(running)} live, reached at {url}: {said.en}",
     )
 
 

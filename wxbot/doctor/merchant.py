@@ -13,6 +13,7 @@ from wxbot.orders.channels import VERSIONS
 from wxbot.orders.words import meaning_of
 from wxbot.plurals import plural
 from wxbot.runtime import Runtime
+from wxbot.text import Text, listed
 from wxbot.wechat.errors import NotSent, Unanswered, row_for
 
 EXPIRES_SOON = timedelta(days=30)
@@ -104,9 +105,10 @@ def certificate_is_the_merchants(runtime: Runtime) -> Finding:
     mch_id = runtime.settings.mch_id
     if mch_id in names:
         return good(f"证书属于商户 {mch_id}", f"the certificate belongs to merchant {mch_id}")
+    said = listed(common) if common else Text("未知", "nobody")
     return bad(
-        f"证书属于 {'、'.join(common) or '未知'}，不是商户 {mch_id}",
-        f"the certificate is {', '.join(common) or 'nobody'}'s, not {mch_id}'s",
+        f"证书属于 {said.zh}，不是商户 {mch_id}",
+        f"the certificate is {said.en}'s, not {mch_id}'s",
         "检查 WXBOT_MCH_ID 与证书是否来自同一个商户号",
         "do WXBOT_MCH_ID and the certificate come from the same merchant?",
     )

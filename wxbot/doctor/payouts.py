@@ -15,6 +15,7 @@ from wxbot.orders.channels import CHANNELS, V3_PAGE
 from wxbot.payouts.models import Programme
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
+from wxbot.text import listed
 from wxbot.vouchers.models import VoucherKind
 from wxbot.wechat import limits
 from wxbot.wechat.crypto_v3 import PUBLIC_KEY_PREFIX
@@ -42,8 +43,8 @@ def payout_channels(runtime: Runtime) -> Finding:
     faults = [fault for name, channel in CHANNELS.items() if name in used for fault in channel.setup_faults(settings)]
     if faults:
         return bad(*faults[0].text, *faults[0].mend)
-    said = "、".join(sorted(used))
-    return good(f"付款方式可用：{said}", f"the payout channels in use are set up: {', '.join(sorted(used))}")
+    said = listed(sorted(used))
+    return good(f"付款方式可用：{said.zh}", f"the payout channels in use are set up: {said.en}")
 
 
 def v3_keys(runtime: Runtime) -> Finding:

@@ -147,12 +147,12 @@ def findings(session: Session, now: datetime) -> list[BillFinding]:
     for kind in sorted(faults, key=list(WORDS).index):
         found.append(_finding(kind, *faults[kind], _newest(session, kind)))
     if days := unread_days(session, now):
-        found.append(_finding("unread", len(days), 0, (), days="、".join(days)))
+        found.append(_finding("unread", len(days), 0, (), days=days))
     return found
 
 
-def _finding(kind: str, n: int, amount_fen: int, lines: Sequence[BillLine], days: str = "") -> BillFinding:
-    text = WORDS[kind].format(n=n, yuan=yuan(amount_fen), days=days)
+def _finding(kind: str, n: int, amount_fen: int, lines: Sequence[BillLine], days: Sequence[str] = ()) -> BillFinding:
+    text = WORDS[kind].format(n=n, yuan=yuan(amount_fen), days=[*days])
     return BillFinding(kind, n, amount_fen, text, lines)
 
 

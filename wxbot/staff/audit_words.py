@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wxbot.money import yuan
-from wxbot.text import Text
+from wxbot.text import Text, listed
 
 ACTION_WORDS: dict[str, Text] = {
     "sign_in": Text("登录", "signed in"),
@@ -290,10 +290,11 @@ def _detail(key: str, value: Any) -> Text | None:
 def _value(key: str, value: Any) -> Text | None:
     if key.endswith("fen") and isinstance(value, int):
         return Text(f"¥{yuan(value)}", f"¥{yuan(value)}")
-    text = "、".join(map(str, value)) if isinstance(value, list) else str(value)
+    said = listed(value if isinstance(value, list) else [value])
+    text = said.zh
     words = {"reason": REASONS, "role": ROLE_WORDS, "mark": MARK_WORDS}.get(key, {})
     if text in words:
         return words[text]
     if key in ("reason", "fields", "changed") and CODE.fullmatch(text):
         return Text("其他", "other") if key == "reason" else None
-    return Text(text[:80], text[:80])
+    return Text(said.zh[:80], said.en[:80])

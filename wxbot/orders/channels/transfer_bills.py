@@ -9,7 +9,7 @@ from wxbot.orders.channels.base import PaymentRequest, ProviderStatus, SetupFaul
 from wxbot.orders.models import Order
 from wxbot.runtime import Runtime
 from wxbot.settings import Settings
-from wxbot.text import Text
+from wxbot.text import Text, listed
 from wxbot.wechat import limits, pay_texts
 from wxbot.wechat.errors import WeChatError
 from wxbot.wechat.pay_v3 import TransferAnswer, transfer_params
@@ -128,9 +128,11 @@ class TransferBills:
             ]
         missing = REPORTS_OF_MARKETING - filled.keys() if settings.transfer_scene_id == MARKETING else set()
         if missing or not all(filled.values()):
-            said = "、".join(sorted(missing)) or "内容为空"
+            said = listed(sorted(missing)) if missing else Text("内容", "their texts")
             return [
-                SetupFault(Text(f"转账场景报备信息缺少：{said}", f"the transfer scene's reports lack {said}"), mend)
+                SetupFault(
+                    Text(f"转账场景报备信息缺少：{said.zh}", f"the transfer scene's reports lack {said.en}"), mend
+                )
             ]
         return ()
 
