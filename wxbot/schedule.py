@@ -20,9 +20,9 @@ log = get_logger(__name__)
 LOOK_S = 0.25
 """How often a worker looks whether a tick is due; one round trip for all tasks."""
 
-WAITS_S = 3.0
-"""How long a tick may wait before another one is published beside it: it may have died with the worker that took it. When all
-workers are slow, so many more wait, and each costs one look at the rows."""
+WAITS_S = 2.0
+"""How long a tick may wait before another one is published beside it: it may have died with the worker that took it, and all it does waits
+so long. When all workers are slow, so many more wait, and each costs one look at the rows."""
 
 EARLY_S = 0.1
 """The key of a task that began ends this much before its interval, so that the next look finds it gone."""
