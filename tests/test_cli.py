@@ -414,6 +414,34 @@ def test_services_end_on_a_signal_though_they_were_started_with_interrupts_ignor
         started.wait()
 
 
+AT_THE_WORST_MOMENT = """
+import os, signal, sys, threading
+from wxbot.simulator.__main__ import main
+
+def look(frame, event, _):
+    if frame.f_code.co_name == "wait" and frame.f_code.co_filename == threading.__file__:
+        caller = frame.f_back.f_back
+        if caller is not None and caller.f_code.co_name == "serve":  # it holds the lock of what it waits for
+            sys.settrace(None)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.settrace(look)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_simulator_ends_on_a_signal_that_comes_just_as_it_begins_to_wait_for_one(tmp_path: Path) -> None:
+    command = ["--http-port", "0", "--https-port", "0", "--state-dir", str(tmp_path)]
+    started = subprocess.Popen([sys.executable, "-c", AT_THE_WORST_MOMENT, *command], stdout=subprocess.PIPE, text=True)
+    try:
+        assert started.stdout is not None and started.stdout.readline().startswith("ready")
+        started.terminate()
+        assert started.wait(60) == 0
+    finally:
+        started.kill()
+        started.communicate()
+
+
 def wait_for_beat(redis_url: str, started: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
     with redis.Redis.from_url(redis_url, decode_responses=True) as connection:

@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from wxbot.simulator.config import CALLBACK_MODES, SimulatorConfig
-from wxbot.simulator.server import serve
+from wxbot.simulator.server import Simulator
+
+
+def serve(config: SimulatorConfig) -> None:
+    """Runs until SIGINT or SIGTERM; prints one line when it listens. Raises OSError when a port is taken."""
+    ends = (signal.SIGINT, signal.SIGTERM)
+    for number in ends:
+        signal.signal(
+            number, signal.default_int_handler
+        )  # one that is ignored, as in a script's background, never comes
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread is there to be sent one
+    simulator = Simulator(config)
+    simulator.start()
+    proxy = f" proxy={simulator.proxy.port}" if simulator.proxy else ""
+    print(f"ready http={simulator.http_port} https={simulator.https_port}{proxy}", flush=True)
+    # Not an Event that a handler sets: a signal that comes while it is being waited for meets a lock that this thread holds.
+    signal.sigwait(ends)
+    simulator.stop()
 
 
 def main(arguments: list[str] | None = None) -> int:

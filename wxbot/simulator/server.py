@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import signal
 import ssl
 import threading
 import time
@@ -403,18 +402,3 @@ class Simulator:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def serve(config: SimulatorConfig) -> None:
-    """Runs until SIGINT or SIGTERM; prints one line when it listens. Raises OSError when a port is taken."""
-    done = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: done.set())
-    simulator = Simulator(config)
-    simulator.start()
-    proxy = f" proxy={simulator.proxy.port}" if simulator.proxy else ""
-    print(f"ready http={simulator.http_port} https={simulator.https_port}{proxy}", flush=True)
-    try:
-        done.wait()
-    finally:
-        simulator.stop()
