@@ -138,5 +138,5 @@ def test_a_storm(tmp_path: Path, record_property: Callable[[str, object], None])
     record_property("table", report.shown(ended.figures))
     assert ended.verdict.is_sound, ended.figures["blames"]
     silences = ended.storm.silences
-    assert silences, "no worker was killed while it sent"
+    assert silences, ["no worker was killed while it sent", *ended.storm.notes]
     assert max(silence.seconds for silence in silences) < OTHERS_WAIT_S, silences

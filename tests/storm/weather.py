@@ -159,7 +159,7 @@ class Storm:
         self._make_work()
         self._sends()
         if not self._wait(lambda: self._sends() > 0, LONGEST_SILENCE_S) or (due := self._due()) < DUE_AT_LEAST:
-            self.notes.append("kill_sender: too little was being sent")
+            self.notes.append(f"kill_sender: too little was being sent, {self._due()} orders were due")
             return False
         port = self.deployment.wechat.https_port
         sender = max((box.worker for box in self.deployment.boxes), key=lambda part: part.connections_to(port))
