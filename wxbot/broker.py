@@ -2,6 +2,8 @@
 
 What a worker has taken from a connection that was lost is begun all the same, and then told to that connection, or given back to it
 when it closes. kombu (5.7) asks a closed connection for its address: an AttributeError, which ends Celery for good.
+
+kombu's methods have no types: whoever calls them says so to mypy.
 """
 
 from typing import Any

@@ -370,9 +370,7 @@ class Crowd:
             mine = BudgetChange.programme_id == programme_id
             granted = partial(count, self.database, BudgetChange, mine, BudgetChange.status == "approved")
             before = granted()
-            while (
-                granted() == before
-            ):  # while what the storm has left is being paid, a press may be told that the database is busy
+            while granted() == before:  # a press may be told that the database is busy
                 assert time.monotonic() < until, f"no more budget for {wish}"
                 if not count(self.database, BudgetChange, mine, BudgetChange.status == "requested"):
                     self.cashier.try_to(partial(StormClerk.more_budget, programme_id=programme_id, fen=GRANT_FEN))

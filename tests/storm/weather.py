@@ -28,9 +28,8 @@ from wxbot.orders.models import LaneState, Order
 from wxbot.private_servers import ServerProblem
 
 SENDS = (f"/{PACKET}", f"/{BILL}", "/mmpaymkttransfers/hbpreorder")
-DUE_AT_LEAST = 24
-"""Orders that must be due when the sender is killed, so that a silence means something: three seconds of sending. They stay due while nobody
-sends. On a slow machine two workers that live send more than the office's pages bring."""
+DUE_AT_LEAST = 60
+"""Orders that must be due when the sender is killed, so that a silence means something."""
 
 LONGEST_SILENCE_S = 90
 LATELY_S = 6

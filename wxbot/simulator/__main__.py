@@ -13,10 +13,8 @@ from wxbot.simulator.server import Simulator
 def serve(config: SimulatorConfig) -> None:
     """Runs until SIGINT or SIGTERM; prints one line when it listens. Raises OSError when a port is taken."""
     ends = (signal.SIGINT, signal.SIGTERM)
-    for number in ends:
-        signal.signal(
-            number, signal.default_int_handler
-        )  # one that is ignored, as in a script's background, never comes
+    for number in ends:  # one that is ignored, as in a script's background, never comes
+        signal.signal(number, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)  # before any thread is there to be sent one
     simulator = Simulator(config)
     simulator.start()
